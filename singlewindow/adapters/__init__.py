@@ -1,0 +1,1 @@
+"""How agencies are reached over SOAP, and the sandbox that plays them."""

@@ -1,0 +1,1 @@
+"""Real PostgreSQL and Valkey servers as our own children, and the supervisor that keeps every process alive."""

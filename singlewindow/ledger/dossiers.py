@@ -1,0 +1,267 @@
+"""Dossiers in and out of PostgreSQL: locked in the order of their ids, saved with their events, keys and new tasks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+from singlewindow.ledger.database import Connection, Record, json_text, query
+from singlewindow.messages.dossier import Dossier, Event, Part
+from singlewindow.messages.filing import join_hash
+from singlewindow.messages.identifiers import IdentifierSource, hash_search
+from singlewindow.messages.judgement import JoinValue
+from singlewindow.messages.manifest import MessageSet
+
+Ready = list[tuple[str, UUID]]
+"""Lane and task id of work to announce after COMMIT."""
+
+
+@dataclass(frozen=True, slots=True)
+class NewTask:
+    """Work to add: `part_id` is None for the matching lane; `delay_seconds` until PostgreSQL alone would find it."""
+
+    id: UUID
+    lane: str
+    declaration_id: UUID
+    part_id: UUID | None
+    delay_seconds: float
+    announce: bool = True
+
+
+@dataclass(slots=True)
+class Loaded:
+    """The dossiers of one transaction with the values they had, so that only what changed is written."""
+
+    dossiers: dict[UUID, Dossier]
+    states: dict[UUID, str]
+    parts: dict[UUID, tuple[Any, ...]]
+    references: dict[UUID, dict[str, str]]
+    tasks: list[NewTask] = field(default_factory=list)
+
+
+class DossierStore:
+    """Loads and saves dossiers on a connection inside a transaction."""
+
+    def __init__(
+        self,
+        sets: Mapping[str, MessageSet],
+        ids: IdentifierSource,
+        task_delay_seconds: Callable[[], float],
+    ) -> None:
+        self.sets, self.ids, self._delay = sets, ids, task_delay_seconds
+
+    async def load(self, connection: Connection, declaration_ids: Iterable[UUID]) -> Loaded:
+        """Lock these declarations and the ones they act on, and read them with their parts."""
+        wanted = set(declaration_ids)
+        targets = await connection.fetch(query("find_targets"), list(wanted))
+        wanted |= {row["target_id"] for row in targets}
+        rows = await connection.fetch(query("lock_declarations"), sorted(wanted))
+        parts = await connection.fetch(query("read_parts"), sorted(wanted))
+        dossiers = {row["id"]: _dossier(row) for row in rows}
+        for row in parts:
+            dossiers[row["declaration_id"]].parts.append(_part(row))
+        return Loaded(
+            dossiers,
+            {dossier.id: dossier.state for dossier in dossiers.values()},
+            {part.id: _snapshot(part) for dossier in dossiers.values() for part in dossier.parts},
+            {dossier.id: dict(dossier.references) for dossier in dossiers.values()},
+        )
+
+    async def save(self, connection: Connection, loaded: Loaded, now: datetime) -> Ready:
+        """Write what changed; numbers the events last, as the traders' counters must be locked last."""
+        changed = [dossier for dossier in loaded.dossiers.values() if dossier.events or dossier.ready]
+        if changed:
+            await connection.execute(query("save_declarations"), *_declaration_columns(changed, now))
+        moved = [dossier for dossier in changed if dossier.state != loaded.states[dossier.id]]
+        if moved:
+            await connection.execute(
+                query("save_filings"),
+                [dossier.id for dossier in moved],
+                [dossier.state for dossier in moved],
+            )
+        await self._save_parts(connection, loaded)
+        await self._save_numbers(connection, loaded)
+        ready = await self._save_tasks(connection, loaded, moved)
+        await self._save_events(connection, changed, now)
+        return ready
+
+    async def _save_parts(self, connection: Connection, loaded: Loaded) -> None:
+        rows = [
+            _part_row(dossier.id, part)
+            for dossier in loaded.dossiers.values()
+            for part in dossier.parts
+            if loaded.parts.get(part.id) != _snapshot(part)
+        ]
+        if rows:
+            await connection.execute(query("save_parts"), *columns(rows, 15))
+
+    async def _save_numbers(self, connection: Connection, loaded: Loaded) -> None:
+        """Numbers an authority gave become search keys, and joins where the manifest says so."""
+        searches: list[tuple[UUID, bytes, UUID]] = []
+        joins: list[tuple[bytes, UUID, str]] = []
+        for dossier in loaded.dossiers.values():
+            known = loaded.references[dossier.id]
+            for name, value in dossier.references.items():
+                if known.get(name) == value:
+                    continue
+                searches.append((dossier.trader, hash_search(value), dossier.id))
+                joins += self._learned(dossier, name, value)
+        if searches:
+            await connection.execute(query("add_search_keys"), *columns(searches, 3))
+        if joins:
+            await connection.execute(query("add_join_keys"), *columns(joins, 3))
+            loaded.tasks += [self.match_task(declaration) for _, declaration, _ in joins]
+
+    def _learned(self, dossier: Dossier, name: str, value: str) -> list[tuple[bytes, UUID, str]]:
+        kind = self.sets[dossier.message_set].kinds[dossier.kind]
+        join = kind.learned.get(name)
+        if join is None:
+            return []
+        digest = join_hash(dossier.message_set, JoinValue(join, (value,)), lambda code: code)
+        return [(digest, dossier.id, join)]
+
+    async def _save_tasks(self, connection: Connection, loaded: Loaded, moved: Sequence[Dossier]) -> Ready:
+        tasks = list(loaded.tasks)
+        for dossier in loaded.dossiers.values():
+            tasks += [NewTask(part.id, part.agency, dossier.id, part.id, self._delay()) for part in dossier.ready]
+        anchors = [d.id for d in moved if self.sets[d.message_set].kinds[d.kind].anchor]
+        if anchors:
+            waiting = await connection.fetch(query("find_waiting"), anchors)
+            tasks += [self.match_task(row["declaration"]) for row in waiting]
+        if tasks:
+            rows = [
+                (
+                    task.id,
+                    task.lane,
+                    task.declaration_id,
+                    task.part_id,
+                    task.delay_seconds,
+                )
+                for task in tasks
+            ]
+            await connection.execute(query("add_tasks"), *columns(rows, 5))
+        return [(task.lane, task.id) for task in tasks if task.announce]
+
+    def match_task(self, declaration_id: UUID, *, delay_seconds: float | None = None) -> NewTask:
+        """A look of the matching lane at one declaration, now or after a delay."""
+        delay = self._delay() if delay_seconds is None else delay_seconds
+        announce = delay_seconds is None
+        return NewTask(self.ids.next(), "match", declaration_id, None, delay, announce=announce)
+
+    async def _save_events(self, connection: Connection, changed: Sequence[Dossier], now: datetime) -> None:
+        rows = [
+            (self.ids.next(), dossier.id, dossier.trader, event.type, now, json_text(event.data))
+            for dossier in changed
+            for event in dossier.events
+        ]
+        if not rows:
+            return
+        await connection.execute(query("store_events"), *columns(rows, 6))
+        await connection.execute(query("number_events"), [row[2] for row in rows], [row[0] for row in rows])
+
+
+def columns(rows: Sequence[Sequence[Any]], width: int) -> list[list[Any]]:
+    """Rows turned into the columns that unnest takes."""
+    return [[row[place] for row in rows] for place in range(width)]
+
+
+def utc_now(clock_seconds: float) -> datetime:
+    """An aware time from seconds of the database's clock."""
+    return datetime.fromtimestamp(clock_seconds, UTC)
+
+
+def _dossier(row: Record) -> Dossier:
+    return Dossier(
+        row["id"],
+        row["trader"],
+        row["message_set"],
+        row["kind"],
+        row["action"],
+        row["state"],
+        row["received_at"],
+        row["facts"],
+        row["refs"],
+        row["waiting_for"],
+        row["attention"],
+        row["anomaly"],
+        row["target_id"],
+        [],
+        row["matched"],
+    )
+
+
+def _part(row: Record) -> Part:
+    return Part(
+        row["id"],
+        row["agency"],
+        row["action"],
+        row["leg"],
+        row["required"],
+        row["principal"],
+        tuple(row["ends"]),
+        row["crosses_border"],
+        row["state"],
+        row["since"],
+        row["authority_time"],
+        row["authority_code"],
+        row["refs"],
+        row["errors"],
+    )
+
+
+def _snapshot(part: Part) -> tuple[Any, ...]:
+    return (
+        part.state,
+        part.since,
+        part.authority_time,
+        part.authority_code,
+        dict(part.references),
+        list(part.errors),
+    )
+
+
+def _part_row(declaration_id: UUID, part: Part) -> tuple[Any, ...]:
+    return (
+        part.id,
+        declaration_id,
+        part.agency,
+        part.action,
+        part.leg,
+        part.required,
+        part.principal,
+        ",".join(part.ends),
+        part.crosses_border,
+        part.state,
+        part.since,
+        part.authority_time,
+        part.authority_code,
+        json_text(part.references),
+        json_text(part.errors),
+    )
+
+
+def _declaration_columns(changed: Sequence[Dossier], now: datetime) -> list[Any]:
+    rows = [
+        (
+            dossier.id,
+            dossier.state,
+            dossier.matched,
+            json_text(dossier.facts),
+            json_text(dossier.references),
+            json_text(dossier.waiting_for),
+            dossier.attention,
+            dossier.anomaly,
+            dossier.target_id,
+            json_text([_warning(event) for event in dossier.events if event.type == "warning"]),
+        )
+        for dossier in changed
+    ]
+    first, *rest = columns(rows, 10)
+    return [first, now, *rest]
+
+
+def _warning(event: Event) -> dict[str, Any]:
+    return {"severity": "warning", **event.data}

@@ -1,0 +1,299 @@
+"""Filing messages by group commit: everything waiting while one transaction runs is written by the next."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any, Self
+from uuid import UUID
+
+import structlog
+
+from singlewindow.errors import (
+    OutcomeUnknown,
+    SingleWindowError,
+    TraderMistake,
+    Unavailable,
+)
+from singlewindow.ledger.database import Database
+from singlewindow.ledger.intake_transaction import IntakeTransaction, Outcome
+from singlewindow.ledger.traders import Traders
+from singlewindow.messages.filing import (
+    Canonical,
+    FiledUnit,
+    filing_key,
+    join_hash,
+    series_keys,
+    target_key,
+)
+from singlewindow.messages.identifiers import Clock, IdentifierSource, hash_values
+from singlewindow.messages.judgement import Judgement, Problem
+from singlewindow.messages.manifest import MessageSet
+from singlewindow.messages.receipts import ReceiptSigner
+
+MAX_BATCH = 256
+"""Messages written by one transaction."""
+
+MAX_BATCH_BYTES = 32_000_000
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Submission:
+    """A judged message of an authenticated trader. `company_problems` maps ordinals to their not-your-company error."""
+
+    trader: UUID
+    message_set: str
+    root: str
+    body: bytes
+    judgement: Judgement
+    company_problems: Mapping[int, Problem] = field(default_factory=dict)
+    idempotency_key: str | None = None
+    environment: str = "sandbox"
+
+
+@dataclass(slots=True)
+class Pending:
+    """A submission on its way: its ids and hashes, and the future its sender waits on."""
+
+    submission: Submission
+    message_id: UUID
+    sha256: bytes
+    received_at: datetime
+    idempotency_hash: bytes | None
+    units: list[FiledUnit]
+    targets: dict[UUID, bytes]
+    future: asyncio.Future[Outcome]
+
+    @property
+    def filing_hashes(self) -> list[bytes]:
+        """The business keys it wants, once each."""
+        return list(dict.fromkeys(unit.key_hash for unit in self.units if unit.verdict != "invalid"))
+
+
+@dataclass(frozen=True, slots=True)
+class Filed:
+    """What was stored (or had been, when `replayed`): the receipt's bytes and the ids of what was received."""
+
+    message_id: UUID
+    receipt: bytes
+    replayed: bool
+    declaration_ids: tuple[UUID, ...]
+
+
+class Refusal(TraderMistake):
+    """Nothing of the message can be taken; nothing was stored. `entries` has a line per declaration."""
+
+    def __init__(self, status: int, code: str, detail: str, entries: list[dict[str, Any]]) -> None:
+        super().__init__(detail)
+        self.status, self.code, self.entries = status, code, entries
+
+
+class KeyReused(TraderMistake):
+    """The Idempotency-Key was used before with other bytes."""
+
+    code = "key-reused"
+    status = 422
+
+
+class RepeatInProgress(TraderMistake):
+    """The same key is being filed by another request; ask again after `retry_after_seconds`."""
+
+    code = "in-progress"
+    status = 409
+    retry_after_seconds = 1
+
+
+class Intake:
+    """The one way into the ledger. Use as an async context manager; `file` may be called concurrently."""
+
+    def __init__(
+        self,
+        database: Database,
+        traders: Traders,
+        sets: Mapping[str, MessageSet],
+        signer: ReceiptSigner,
+        *,
+        clock: Clock,
+        ids: IdentifierSource,
+        on_stored: Callable[[list[tuple[str, UUID]]], None],
+        task_delay_seconds: Callable[[], float] = lambda: 2.0,
+    ) -> None:
+        self._database, self._traders, self._sets = database, traders, sets
+        self._clock, self._ids, self._on_stored = clock, ids, on_stored
+        self._transaction = IntakeTransaction(sets, signer, ids, task_delay_seconds)
+        self._waiting: list[Pending] = []
+        self._wake = asyncio.Event()
+        self._writer: asyncio.Task[None] | None = None
+
+    async def __aenter__(self) -> Self:
+        self._writer = asyncio.create_task(self._write_for_ever(), name="intake-writer")
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        if self._writer is not None:
+            self._writer.cancel()
+            await asyncio.gather(self._writer, return_exceptions=True)
+        for pending in self._waiting:
+            if not pending.future.done():
+                pending.future.set_exception(Unavailable("the gateway is shutting down"))
+
+    @property
+    def depth(self) -> int:
+        """Messages waiting for the next transaction."""
+        return len(self._waiting)
+
+    async def file(self, submission: Submission) -> Filed:
+        """Store durably and sign the receipt; the same again answers as it did. Returns only after COMMIT.
+
+        Raises Refusal or KeyReused (nothing stored), Unavailable (nothing stored), OutcomeUnknown.
+        """
+        pending = await self._prepare(submission)
+        self._waiting.append(pending)
+        self._wake.set()
+        outcome = await pending.future
+        return _as_filed(outcome, pending)
+
+    async def _prepare(self, submission: Submission) -> Pending:
+        canonical = await self._traders.canonical()
+        message_set = submission.message_set
+        units = [
+            self._filed_unit(submission, position, canonical) for position in range(len(submission.judgement.units))
+        ]
+        targets = {
+            filed.id: target_key(message_set, filed.unit, canonical) for filed in units if filed.unit.action != "new"
+        }
+        key = submission.idempotency_key
+        return Pending(
+            submission,
+            self._ids.next(),
+            hashlib.sha256(submission.body).digest(),
+            datetime.fromtimestamp(self._clock.time(), UTC),
+            None if key is None else hash_values([key]),
+            units,
+            targets,
+            asyncio.get_running_loop().create_future(),
+        )
+
+    def _filed_unit(self, submission: Submission, position: int, canonical: Canonical) -> FiledUnit:
+        unit, message_set = submission.judgement.units[position], submission.message_set
+        foreign = submission.company_problems.get(unit.ordinal)
+        if foreign is not None or not unit.valid:
+            problems = () if foreign is None else (foreign,)
+            return FiledUnit(self._ids.next(), unit, b"", (), verdict="invalid", problems=problems)
+        return FiledUnit(
+            self._ids.next(),
+            unit,
+            filing_key(message_set, unit, canonical),
+            tuple((join.name, join_hash(message_set, join, canonical)) for join in unit.joins),
+            series_keys(message_set, unit, canonical),
+        )
+
+    async def _write_for_ever(self) -> None:
+        while True:
+            await self._wake.wait()
+            batch = self._next_batch()
+            if not self._waiting:
+                self._wake.clear()
+            if batch:
+                await self._write(batch)
+
+    def _next_batch(self) -> list[Pending]:
+        """What the next transaction takes: of messages that want one and the same key, only the first."""
+        taken: set[bytes] = set()
+        batch: list[Pending] = []
+        left: list[Pending] = []
+        size = 0
+        for pending in self._waiting:
+            wanted = {
+                *pending.filing_hashes,
+                pending.message_id.bytes if not pending.idempotency_hash else b"",
+            }
+            if pending.idempotency_hash:
+                wanted.add(pending.submission.trader.bytes + pending.idempotency_hash)
+            wanted.discard(b"")
+            if wanted & taken or len(batch) >= MAX_BATCH or size > MAX_BATCH_BYTES:
+                left.append(pending)
+                continue
+            taken |= wanted
+            size += len(pending.submission.body)
+            batch.append(pending)
+        self._waiting = left
+        return batch
+
+    async def _write(self, batch: list[Pending]) -> None:
+        try:
+            ready = await self._commit(batch)
+        except asyncio.CancelledError:
+            _fail(batch, Unavailable("the gateway is shutting down"))
+            raise
+        except Unavailable as error:
+            await self._look_up(batch, error)
+        except Exception as error:  # noqa: BLE001 - a row PostgreSQL refuses: find whose it is, spare the others
+            await self._bisect(batch, error)
+        else:
+            self._on_stored(ready)
+
+    async def _commit(self, batch: list[Pending]) -> list[tuple[str, UUID]]:
+        async with self._database.transaction() as connection:
+            outcomes, ready = await self._transaction.write(connection, batch)
+        for pending, outcome in zip(batch, outcomes, strict=True):
+            if not pending.future.done():
+                pending.future.set_result(outcome)
+        return ready
+
+    async def _bisect(self, batch: list[Pending], error: Exception) -> None:
+        if len(batch) == 1:
+            log.error(
+                "intake.row_refused",
+                message_id=str(batch[0].message_id),
+                error=type(error).__name__,
+            )
+            _fail(batch, SingleWindowError("the message could not be stored"))
+            return
+        middle = len(batch) // 2
+        await self._write(batch[:middle])
+        await self._write(batch[middle:])
+
+    async def _look_up(self, batch: list[Pending], error: Unavailable) -> None:
+        """COMMIT may or may not have happened: ask on a new connection before answering anybody."""
+        try:
+            rows = await self._database.fetch("find_receipts", [pending.message_id for pending in batch])
+        except Unavailable:
+            _fail(
+                batch,
+                OutcomeUnknown("the outcome of storing is unknown; retry with the same Idempotency-Key"),
+            )
+            return
+        stored = {row["id"]: row["receipt"] for row in rows}
+        for pending in batch:
+            receipt = stored.get(pending.message_id)
+            if receipt is None:
+                _fail([pending], error)
+            elif not pending.future.done():
+                pending.future.set_result(Outcome(pending.message_id, receipt, replayed=False))
+
+
+def _fail(batch: list[Pending], error: Exception) -> None:
+    for pending in batch:
+        if not pending.future.done():
+            pending.future.set_exception(error)
+
+
+def _as_filed(outcome: Outcome, pending: Pending) -> Filed:
+    if outcome.key_reused:
+        raise KeyReused("this Idempotency-Key was used before with another body; use a new key")
+    if outcome.refusal is not None:
+        status, code, detail = outcome.refusal
+        raise Refusal(status, code, detail, outcome.entries)
+    ids = tuple(unit.id for unit in pending.units if unit.verdict in {"received", "saved"})
+    return Filed(
+        outcome.message_id,
+        outcome.receipt,
+        outcome.replayed,
+        () if outcome.replayed else ids,
+    )

@@ -1,0 +1,400 @@
+"""The intake transaction: claims keys in sorted order, sets every verdict, and writes a whole batch at once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+from singlewindow.ledger.database import Connection, Record, json_text, query
+from singlewindow.ledger.dossiers import columns
+from singlewindow.messages.filing import (
+    FiledUnit,
+    Occupant,
+    judge_against,
+    missing_parts,
+)
+from singlewindow.messages.identifiers import IdentifierSource, hash_search
+from singlewindow.messages.judgement import Problem
+from singlewindow.messages.manifest import MessageSet
+from singlewindow.messages.receipts import ReceiptSigner, declaration_entry
+
+if TYPE_CHECKING:
+    from singlewindow.ledger.intake import Pending
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What became of one message of the batch; exactly one of receipt, refusal and key_reused speaks."""
+
+    message_id: UUID
+    receipt: bytes = b""
+    replayed: bool = False
+    key_reused: bool = False
+    refusal: tuple[int, str, str] | None = None
+    entries: list[dict[str, Any]] = field(default_factory=list)
+
+
+class IntakeTransaction:
+    """Writes batches on a connection that is inside a transaction. Holds no state between batches."""
+
+    def __init__(
+        self,
+        sets: Mapping[str, MessageSet],
+        signer: ReceiptSigner,
+        ids: IdentifierSource,
+        task_delay_seconds: Callable[[], float],
+    ) -> None:
+        self._sets, self._signer, self._ids, self._delay = (
+            sets,
+            signer,
+            ids,
+            task_delay_seconds,
+        )
+
+    async def write(
+        self, connection: Connection, batch: Sequence[Pending]
+    ) -> tuple[list[Outcome], list[tuple[str, UUID]]]:
+        """Decide and store; the outcomes in the batch's order and the matching tasks to announce after COMMIT."""
+        decided = await _replay_by_key(connection, batch)
+        open_ = [pending for pending in batch if pending.message_id not in decided]
+        await self._judge_keys(connection, open_)
+        repeated = await _replay_by_content(connection, open_)
+        decided |= repeated
+        stored = []
+        for pending in open_:
+            if pending.message_id in repeated:
+                continue
+            refusal = _refuse(pending)
+            if refusal is None:
+                stored.append(pending)
+            else:
+                decided[pending.message_id] = refusal
+        await _give_back_keys(connection, [p for p in open_ if p not in stored and p.idempotency_hash])
+        ready = await self._store(connection, stored, decided)
+        return [decided[pending.message_id] for pending in batch], ready
+
+    async def _judge_keys(self, connection: Connection, batch: Sequence[Pending]) -> None:
+        for pending in batch:
+            _judge_within(pending)
+        wanted = [(pending, unit) for pending in batch for unit in pending.units if unit.verdict == "received"]
+        if wanted:
+            won = await connection.fetch(query("take_filing_keys"), *_filing_columns(wanted))
+            taken = {row["key_hash"] for row in won}
+            await _judge_lost(
+                connection,
+                [(p, unit) for p, unit in wanted if unit.key_hash not in taken],
+            )
+        await _find_targets(connection, batch)
+        await _warn_of_missing_parts(connection, batch)
+        for _pending, unit in wanted:
+            if unit.verdict == "received" and unit.unit.intent == "save":
+                unit.verdict = "saved"
+
+    async def _store(
+        self,
+        connection: Connection,
+        batch: Sequence[Pending],
+        decided: dict[UUID, Outcome],
+    ) -> list[tuple[str, UUID]]:
+        if not batch:
+            return []
+        for pending in batch:
+            decided[pending.message_id] = Outcome(pending.message_id, self._signer.sign(receipt_payload(pending)))
+        kept = [(p, unit) for p in batch for unit in p.units if unit.verdict in {"received", "saved"}]
+        tasks = [(self._ids.next(), unit.id) for _, unit in kept if unit.verdict == "received"]
+        events = [(self._ids.next(), p, unit) for p, unit in kept]
+        await connection.execute(
+            query("store_messages"),
+            *_message_columns(batch, decided),
+            *_declaration_columns(kept),
+            *_search_columns(kept),
+            *self._join_columns(kept),
+            *columns(tasks, 2),
+            self._delay(),
+            *_event_columns(events),
+        )
+        await connection.execute(
+            query("number_events"),
+            [p.submission.trader for _, p, _ in events],
+            [event for event, _, _ in events],
+        )
+        return [("match", task) for task, _ in tasks]
+
+    def _join_columns(self, kept: Sequence[tuple[Pending, FiledUnit]]) -> list[list[Any]]:
+        rows = []
+        for pending, unit in kept:
+            anchor = self._sets[pending.submission.message_set].kinds[unit.unit.kind].anchor
+            if unit.verdict == "received" and unit.unit.action == "new":
+                rows += [(digest, unit.id, name, anchor) for name, digest in unit.joins]
+        return columns(rows, 4)
+
+
+async def _replay_by_key(connection: Connection, batch: Sequence[Pending]) -> dict[UUID, Outcome]:
+    keyed = [pending for pending in batch if pending.idempotency_hash is not None]
+    if not keyed:
+        return {}
+    rows = [(p.submission.trader, p.idempotency_hash, p.message_id, p.sha256) for p in keyed]
+    won = await connection.fetch(query("take_idempotency_keys"), *columns(rows, 4))
+    taken = {(row["trader"], row["key_hash"]) for row in won}
+    lost = [p for p in keyed if (p.submission.trader, p.idempotency_hash) not in taken]
+    if not lost:
+        return {}
+    held = await connection.fetch(
+        query("find_idempotency_keys"),
+        *columns([(p.submission.trader, p.idempotency_hash) for p in lost], 2),
+    )
+    known = {(row["trader"], row["key_hash"]): row for row in held}
+    return {p.message_id: _replay(p, known[p.submission.trader, p.idempotency_hash]) for p in lost}
+
+
+def _replay(pending: Pending, row: Record) -> Outcome:
+    if row["body_sha256"] != pending.sha256:
+        return Outcome(pending.message_id, key_reused=True)
+    return Outcome(row["message_id"], row["receipt"], replayed=True)
+
+
+def _judge_within(pending: Pending) -> None:
+    """Of several declarations of one message under one key the first counts; the others are repeats or conflicts."""
+    first: dict[bytes, FiledUnit] = {}
+    for unit in pending.units:
+        if unit.verdict != "received":
+            continue
+        earlier = first.setdefault(unit.key_hash, unit)
+        if earlier is not unit and earlier.unit.intent != "save":
+            same = earlier.unit.content_sha256 == unit.unit.content_sha256
+            unit.verdict, unit.of = ("duplicate" if same else "conflict"), earlier.id
+        elif earlier is not unit:
+            earlier.verdict = "conflict" if earlier.unit.content_sha256 != unit.unit.content_sha256 else "duplicate"
+            earlier.of = unit.id
+            first[unit.key_hash] = unit
+
+
+async def _judge_lost(connection: Connection, lost: list[tuple[Pending, FiledUnit]]) -> None:
+    if not lost:
+        return
+    rows = await connection.fetch(query("lock_filing_keys"), [unit.key_hash for _, unit in lost])
+    occupants = {row["key_hash"]: _occupant(row) for row in rows}
+    for pending, unit in lost:
+        occupant = occupants.get(unit.key_hash)
+        judge_against(unit, occupant, pending.submission.trader)
+        pending_occupants = occupant if unit.verdict != "received" else None
+        if pending_occupants is not None and pending_occupants.trader == pending.submission.trader:
+            unit.occupant = pending_occupants
+    passed = [(p, unit) for p, unit in lost if unit.verdict == "received"]
+    if passed:
+        await connection.execute(query("pass_filing_keys"), *_filing_columns(passed))
+
+
+def _occupant(row: Record) -> Occupant:
+    return Occupant(
+        row["declaration_id"],
+        row["message_id"],
+        row["trader"],
+        row["body_sha256"],
+        row["content_sha256"],
+        row["state"],
+    )
+
+
+async def _find_targets(connection: Connection, batch: Sequence[Pending]) -> None:
+    """A change or delete names what it acts on by its key."""
+    hashes = [digest for pending in batch for digest in pending.targets.values()]
+    if not hashes:
+        return
+    rows = await connection.fetch(query("find_filings"), hashes)
+    known = {row["key_hash"]: row["declaration_id"] for row in rows}
+    for pending in batch:
+        for unit in pending.units:
+            if unit.id in pending.targets:
+                unit.target_id = known.get(pending.targets[unit.id])
+                if unit.target_id is None and unit.verdict == "received":
+                    unit.problems = (*unit.problems, _unknown_target(unit))
+
+
+def _unknown_target(unit: FiledUnit) -> Problem:
+    text = f"no {unit.unit.kind} with this key was filed here; the {unit.unit.action} is passed on as it is"
+    return Problem("match.unknown-target", text, severity="warning", ordinal=unit.unit.ordinal)
+
+
+async def _warn_of_missing_parts(connection: Connection, batch: Sequence[Pending]) -> None:
+    split = [(p, unit) for p in batch for unit in p.units if unit.series and unit.verdict == "received"]
+    if not split:
+        return
+    hashes = [digest for _, unit in split for digest in unit.series.values()]
+    rows = await connection.fetch(query("find_filings"), hashes)
+    known = {row["key_hash"] for row in rows}
+    for pending, unit in split:
+        present = known | {other.key_hash for other in pending.units}
+        absent = [number for number, digest in unit.series.items() if digest not in present]
+        if absent:
+            plural = "parts" if len(absent) > 1 else "part"
+            text = f"{plural} {missing_parts(absent)} missing of {len(unit.series)}"
+            warning = Problem(
+                "match.parts-missing",
+                text,
+                severity="warning",
+                ordinal=unit.unit.ordinal,
+            )
+            unit.problems = (*unit.problems, warning)
+
+
+async def _replay_by_content(connection: Connection, batch: Sequence[Pending]) -> dict[UUID, Outcome]:
+    """The same bytes from the same trader without a key, while their business keys are occupied: the first receipt."""
+    repeats: dict[UUID, UUID] = {}
+    for pending in batch:
+        earlier = _earlier_message(pending)
+        if earlier is not None:
+            repeats[pending.message_id] = earlier
+    if not repeats:
+        return {}
+    rows = await connection.fetch(query("find_receipts"), list(set(repeats.values())))
+    receipts = {row["id"]: row["receipt"] for row in rows}
+    return {
+        message_id: Outcome(earlier, receipts[earlier], replayed=True)
+        for message_id, earlier in repeats.items()
+        if earlier in receipts
+    }
+
+
+def _earlier_message(pending: Pending) -> UUID | None:
+    if pending.idempotency_hash is not None or any(unit.verdict == "received" for unit in pending.units):
+        return None
+    if any(unit.verdict == "saved" for unit in pending.units):
+        return None
+    held = (unit.occupant for unit in pending.units if unit.occupant is not None)
+    return next(
+        (occupant.message_id for occupant in held if occupant.body_sha256 == pending.sha256),
+        None,
+    )
+
+
+def _refuse(pending: Pending) -> Outcome | None:
+    verdicts = [unit.verdict for unit in pending.units]
+    if any(verdict in {"received", "saved", "duplicate"} for verdict in verdicts):
+        return None
+    entries = [declaration_entry(unit) for unit in pending.units]
+    if "conflict" in verdicts:
+        detail = "another declaration with other content stands under this key"
+        return Outcome(pending.message_id, refusal=(409, "conflict", detail), entries=entries)
+    detail = "none of the declarations can be taken"
+    return Outcome(pending.message_id, refusal=(422, "invalid", detail), entries=entries)
+
+
+async def _give_back_keys(connection: Connection, refused: Sequence[Pending]) -> None:
+    if refused:
+        await connection.execute(query("drop_idempotency_keys"), [pending.message_id for pending in refused])
+
+
+def receipt_payload(pending: Pending) -> dict[str, Any]:
+    """The receipt's content: what was true at this moment, and nothing that could change."""
+    submission = pending.submission
+    warnings = [problem.as_json() for problem in submission.judgement.problems if problem.severity != "error"]
+    return {
+        "message_id": str(pending.message_id),
+        "message_set": submission.message_set,
+        "type": submission.root,
+        "sha256": pending.sha256.hex(),
+        "bytes": len(submission.body),
+        "received_at": pending.received_at.isoformat(timespec="microseconds").replace("+00:00", "Z"),
+        "trader": str(submission.trader),
+        "environment": submission.environment,
+        "signature_check": "present-not-verified" if submission.judgement.signed else "absent",
+        "warnings": warnings,
+        "declarations": [declaration_entry(unit) for unit in pending.units],
+    }
+
+
+def _filing_columns(units: Sequence[tuple[Pending, FiledUnit]]) -> list[list[Any]]:
+    rows = [
+        (
+            unit.key_hash,
+            unit.id,
+            pending.message_id,
+            pending.submission.trader,
+            pending.sha256,
+            unit.unit.content_sha256,
+            "saved" if unit.unit.intent == "save" else "received",
+        )
+        for pending, unit in units
+    ]
+    return columns(rows, 7)
+
+
+def _message_columns(batch: Sequence[Pending], decided: Mapping[UUID, Outcome]) -> list[list[Any]]:
+    rows = [
+        (
+            p.message_id,
+            p.submission.trader,
+            p.submission.message_set,
+            p.submission.root,
+            p.sha256,
+            len(p.submission.body),
+            p.received_at,
+            decided[p.message_id].receipt,
+            p.submission.body,
+        )
+        for p in batch
+    ]
+    return columns(rows, 9)
+
+
+def _declaration_columns(kept: Sequence[tuple[Pending, FiledUnit]]) -> list[list[Any]]:
+    rows = [
+        (
+            unit.id,
+            p.message_id,
+            unit.unit.ordinal,
+            p.submission.trader,
+            p.submission.message_set,
+            unit.unit.kind,
+            unit.unit.action,
+            json_text(unit.unit.key),
+            unit.verdict,
+            p.received_at,
+            json_text({**unit.unit.facts, "join_keys": _join_keys(unit)}),
+            json_text([problem.as_json() for problem in (*unit.unit.problems, *unit.problems)]),
+            unit.target_id,
+            unit.supersedes,
+        )
+        for p, unit in kept
+    ]
+    return columns(rows, 14)
+
+
+def _join_keys(unit: FiledUnit) -> dict[str, dict[str, str]]:
+    """The readable keys under which partners will be found, for `waiting_for`."""
+    return {join.name: {str(place): value for place, value in enumerate(join.values)} for join in unit.unit.joins[:8]}
+
+
+def _search_columns(kept: Sequence[tuple[Pending, FiledUnit]]) -> list[list[Any]]:
+    rows = [
+        (p.submission.trader, hash_search(value), unit.id)
+        for p, unit in kept
+        for value in dict.fromkeys(
+            (
+                *unit.unit.key.values(),
+                *(v for vs in unit.unit.search.values() for v in vs),
+            )
+        )
+        if value
+    ]
+    return columns(rows, 3)
+
+
+def _event_columns(
+    events: Sequence[tuple[UUID, Pending, FiledUnit]],
+) -> list[list[Any]]:
+    rows = [
+        (
+            event,
+            unit.id,
+            p.submission.trader,
+            "state",
+            p.received_at,
+            json_text({"state": unit.verdict, "previous": None, "message_id": str(p.message_id)}),
+        )
+        for event, p, unit in events
+    ]
+    return columns(rows, 6)

@@ -1,0 +1,166 @@
+"""What agencies said, taken into the dossiers: from SOAP answers, pushed or pulled, all through this one door."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+from uuid import UUID
+
+from singlewindow.ledger.database import Connection, query
+from singlewindow.ledger.dossiers import DossierStore, Loaded, columns
+from singlewindow.messages.dossier import Dossier, Part
+from singlewindow.messages.identifiers import IdentifierSource
+from singlewindow.messages.judgement import ResponseUnit
+from singlewindow.messages.lifecycle import STATES
+from singlewindow.messages.responses import apply_response
+from singlewindow.messages.routing import advance, plan
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """The right to work on a task in one attempt. `outcome_unknown`: an earlier attempt left no recorded end."""
+
+    task_id: UUID
+    declaration_id: UUID
+    part_id: UUID | None
+    attempt: int
+    outcome_unknown: bool
+    age_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """What an agency said for one task, read from its `document`; `via` is answer, push, pull or status."""
+
+    agency: str
+    part_id: UUID
+    notice_id: str
+    said: tuple[ResponseUnit, ...]
+    document: bytes | None
+    via: str
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """Our own decision on a task, valid only for the attempt that made it."""
+
+    claim: Claim
+    kind: Literal["retry", "dead_letter", "needs_reconciliation"]
+    reason: str
+    delay_seconds: float = 0.0
+
+
+async def take_words(
+    connection: Connection,
+    store: DossierStore,
+    loaded: Loaded,
+    words: Sequence[Word],
+    now: datetime,
+) -> int:
+    """Apply words to loaded dossiers, each notice once. Returns how many were new."""
+    fresh = await _record(connection, store.ids, loaded, words, now)
+    for word in fresh:
+        dossier, part = find_part(loaded, word.part_id)
+        if dossier is None or part is None:
+            continue
+        for said in word.said:
+            apply_response(dossier, part, said, now)
+        _follow_up(store, loaded, dossier, now)
+    return len(fresh)
+
+
+def find_part(loaded: Loaded, part_id: UUID) -> tuple[Dossier | None, Part | None]:
+    """The dossier and part of a task id."""
+    for dossier in loaded.dossiers.values():
+        part = dossier.part(part_id)
+        if part is not None:
+            return dossier, part
+    return None, None
+
+
+def _follow_up(store: DossierStore, loaded: Loaded, dossier: Dossier, now: datetime) -> None:
+    """Start the steps that waited for this word, and let an accepted change or deletion act on its target."""
+    message_set = store.sets[dossier.message_set]
+    advance(dossier, message_set, now)
+    target = loaded.dossiers.get(dossier.target_id) if dossier.target_id else None
+    kind = message_set.kinds[dossier.kind]
+    if target is None or dossier.state not in kind.ends:
+        return
+    if dossier.action == "delete":
+        _cancel(target, now)
+    elif (kind.replaces or dossier.action == "change") and target.facts != dossier.facts:
+        target.facts = {**dossier.facts, "join_keys": target.facts.get("join_keys", {})}
+        target.record("amended", by=str(dossier.id))
+        if target.matched:
+            plan(target, message_set, now, store.ids.next)
+
+
+def _cancel(target: Dossier, now: datetime) -> None:
+    for part in target.parts:
+        if part.required and not STATES[part.state].negative:
+            target.enter(part, "cancelled", now)
+    target.recombine()
+
+
+async def _record(
+    connection: Connection,
+    ids: IdentifierSource,
+    loaded: Loaded,
+    words: Sequence[Word],
+    now: datetime,
+) -> list[Word]:
+    """Claim the notice ids and keep the documents of those not seen before."""
+    unique = list({(word.agency, word.notice_id): word for word in words}.values())
+    rows, bodies = [], {}
+    for word in sorted(unique, key=lambda word: (word.agency, word.notice_id)):
+        dossier, _ = find_part(loaded, word.part_id)
+        body_id = ids.next() if word.document is not None else None
+        last = word.said[-1] if word.said else None
+        bodies[word.agency, word.notice_id] = (body_id, word.document)
+        rows.append(
+            (
+                word.agency,
+                word.notice_id,
+                dossier.id if dossier else None,
+                word.part_id,
+                body_id,
+                last.code if last else "",
+                last.state if last else None,
+                last.time if last else None,
+                word.via,
+                now,
+            )
+        )
+    taken = await connection.fetch(query("take_notices"), *columns(rows, 10)) if rows else []
+    new = {(row["agency"], row["notice_id"]) for row in taken}
+    kept = [bodies[key] for key in new if bodies[key][0] is not None]
+    if kept:
+        await connection.execute(query("store_bodies"), *columns(kept, 2))
+    return [word for word in unique if (word.agency, word.notice_id) in new]
+
+
+async def take_decisions(connection: Connection, loaded: Loaded, decisions: Sequence[Decision], now: datetime) -> None:
+    """Write our own decisions; those of an attempt that is no longer the task's are dropped."""
+    retries = [decision for decision in decisions if decision.kind == "retry"]
+    if retries:
+        rows = [(d.claim.task_id, d.claim.attempt, d.delay_seconds, d.reason) for d in retries]
+        await connection.execute(query("postpone_tasks"), *columns(rows, 4))
+    ends = [decision for decision in decisions if decision.kind != "retry"]
+    if not ends:
+        return
+    rows_ended = [(decision.claim.task_id, decision.claim.attempt) for decision in ends]
+    owned = await connection.fetch(query("end_own_tasks"), *columns(rows_ended, 2))
+    mine = {row["id"] for row in owned}
+    for decision in ends:
+        dossier, part = find_part(loaded, decision.claim.task_id)
+        if decision.claim.task_id in mine and dossier is not None and part is not None and part.state == "pending":
+            part.errors = [
+                {
+                    "code": f"agency.{part.agency}.{decision.kind}",
+                    "message": decision.reason,
+                }
+            ]
+            dossier.decide(part, decision.kind, now)
+            dossier.recombine()

@@ -1,0 +1,416 @@
+-- Every statement of the ledger: a name, and a sentence that says what it is for.
+
+-- ── intake ──────────────────────────────────────────────────────────────────
+
+-- name: take_idempotency_keys
+-- Claims the keys of a batch in sorted order; a key somebody holds is missing from the answer.
+INSERT INTO idempotency (trader, key_hash, message_id, body_sha256)
+SELECT * FROM unnest($1::uuid[], $2::bytea[], $3::uuid[], $4::bytea[]) AS k(trader, key_hash, message_id, body_sha256)
+ORDER BY trader, key_hash
+ON CONFLICT DO NOTHING
+RETURNING trader, key_hash
+
+-- name: find_idempotency_keys
+-- The messages that hold these keys, with their receipts.
+SELECT i.trader, i.key_hash, i.message_id, i.body_sha256, m.receipt
+FROM unnest($1::uuid[], $2::bytea[]) AS k(trader, key_hash)
+JOIN idempotency i USING (trader, key_hash)
+JOIN message m ON m.id = i.message_id
+
+-- name: drop_idempotency_keys
+-- Gives back the keys of messages that were refused: a 4xx consumes none.
+DELETE FROM idempotency WHERE message_id = ANY($1::uuid[])
+
+-- name: take_filing_keys
+-- Claims business keys in sorted order; a key taken before is missing from the answer.
+INSERT INTO filing (key_hash, declaration_id, message_id, trader, body_sha256, content_sha256, state)
+SELECT * FROM unnest($1::bytea[], $2::uuid[], $3::uuid[], $4::uuid[], $5::bytea[], $6::bytea[], $7::text[])
+    AS f(key_hash, declaration_id, message_id, trader, body_sha256, content_sha256, state)
+ORDER BY key_hash
+ON CONFLICT DO NOTHING
+RETURNING key_hash
+
+-- name: lock_filing_keys
+-- Who holds these keys; locked in sorted order so that two batches cannot cross.
+SELECT key_hash, declaration_id, message_id, trader, body_sha256, content_sha256, state
+FROM filing WHERE key_hash = ANY($1::bytea[]) ORDER BY key_hash FOR UPDATE
+
+-- name: pass_filing_keys
+-- Hands freed keys to the next attempt.
+UPDATE filing SET declaration_id = f.declaration_id, message_id = f.message_id, trader = f.trader,
+    body_sha256 = f.body_sha256, content_sha256 = f.content_sha256, state = f.state
+FROM unnest($1::bytea[], $2::uuid[], $3::uuid[], $4::uuid[], $5::bytea[], $6::bytea[], $7::text[])
+    AS f(key_hash, declaration_id, message_id, trader, body_sha256, content_sha256, state)
+WHERE filing.key_hash = f.key_hash
+
+-- name: find_filings
+-- Which of these business keys are known, and by which declaration.
+SELECT key_hash, declaration_id, trader FROM filing WHERE key_hash = ANY($1::bytea[])
+
+-- name: find_receipts
+-- The stored receipts of these messages.
+SELECT id, receipt FROM message WHERE id = ANY($1::uuid[])
+
+-- name: store_messages
+-- Everything of a batch but the feed: messages, bodies, declarations, their keys, matching tasks and events.
+WITH messages AS (
+    INSERT INTO message (id, trader, message_set, root, sha256, size, received_at, receipt)
+    SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::bytea[], $6::int[], $7::timestamptz[],
+        $8::bytea[])
+), bodies AS (
+    INSERT INTO body (id, content) SELECT * FROM unnest($1::uuid[], $9::bytea[])
+), declarations AS (
+    INSERT INTO declaration (id, message_id, ordinal, trader, message_set, kind, action, keys, state, received_at,
+        changed_at, facts, warnings, target_id, supersedes)
+    SELECT id, message_id, ordinal, trader, message_set, kind, action, keys::jsonb, state, received_at, received_at,
+        facts::jsonb, warnings::jsonb, target_id, supersedes
+    FROM unnest($10::uuid[], $11::uuid[], $12::int[], $13::uuid[], $14::text[], $15::text[], $16::text[],
+        $17::text[], $18::text[], $19::timestamptz[], $20::text[], $21::text[], $22::uuid[], $23::uuid[])
+        AS d(id, message_id, ordinal, trader, message_set, kind, action, keys, state, received_at, facts, warnings,
+        target_id, supersedes)
+), searches AS (
+    INSERT INTO search_key (trader, value_hash, declaration_id)
+    SELECT * FROM unnest($24::uuid[], $25::bytea[], $26::uuid[]) ON CONFLICT DO NOTHING
+), joins AS (
+    INSERT INTO join_key (hash, declaration_id, name, anchor)
+    SELECT * FROM unnest($27::bytea[], $28::uuid[], $29::text[], $30::bool[]) ON CONFLICT DO NOTHING
+), tasks AS (
+    INSERT INTO task (id, lane, declaration_id, due_at)
+    SELECT id, 'match', declaration_id, now() + make_interval(secs => $33)
+    FROM unnest($31::uuid[], $32::uuid[]) AS t(id, declaration_id)
+)
+INSERT INTO event (id, declaration_id, trader, type, at, data)
+SELECT id, declaration_id, trader, type, at, data::jsonb
+FROM unnest($34::uuid[], $35::uuid[], $36::uuid[], $37::text[], $38::timestamptz[], $39::text[])
+    AS e(id, declaration_id, trader, type, at, data)
+
+-- name: number_events
+-- Gives events their gap-free numbers; the traders' counters are locked last, in sorted order.
+WITH given AS (
+    SELECT * FROM unnest($1::uuid[], $2::uuid[]) WITH ORDINALITY AS e(trader, event_id, place)
+), totals AS (
+    SELECT trader, count(*) AS added FROM given GROUP BY trader
+), counters AS (
+    INSERT INTO feed_counter AS c (trader, last_seq) SELECT trader, added FROM totals ORDER BY trader
+    ON CONFLICT (trader) DO UPDATE SET last_seq = c.last_seq + excluded.last_seq
+    RETURNING trader, last_seq
+)
+INSERT INTO feed (trader, seq, event_id)
+SELECT g.trader, c.last_seq - t.added + row_number() OVER (PARTITION BY g.trader ORDER BY g.place), g.event_id
+FROM given g JOIN totals t USING (trader) JOIN counters c USING (trader)
+
+-- name: store_events
+-- Adds events to the history.
+INSERT INTO event (id, declaration_id, trader, type, at, data)
+SELECT id, declaration_id, trader, type, at, data::jsonb
+FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::text[], $5::timestamptz[], $6::text[])
+    AS e(id, declaration_id, trader, type, at, data)
+
+-- ── tasks ───────────────────────────────────────────────────────────────────
+
+-- name: claim_tasks
+-- The only right to work: counts the attempt and hides the task for `visibility` seconds.
+WITH ready AS (
+    SELECT id, failed FROM task WHERE id = ANY($1::uuid[]) AND lane = $2 AND (attempt = 0 OR due_at <= now())
+    ORDER BY id FOR UPDATE SKIP LOCKED
+)
+UPDATE task SET attempt = attempt + 1, due_at = now() + make_interval(secs => $3), failed = false
+FROM ready WHERE task.id = ready.id
+RETURNING task.id, task.declaration_id, task.part_id, task.attempt, task.born_at, ready.failed
+
+-- name: claim_due_tasks
+-- The same for what is due in a lane, whatever the streams say.
+WITH ready AS (
+    SELECT id, failed FROM task WHERE lane = $1 AND due_at <= now() ORDER BY due_at LIMIT $2 FOR UPDATE SKIP LOCKED
+)
+UPDATE task SET attempt = attempt + 1, due_at = now() + make_interval(secs => $3), failed = false
+FROM ready WHERE task.id = ready.id
+RETURNING task.id, task.declaration_id, task.part_id, task.attempt, task.born_at, ready.failed
+
+-- name: describe_tasks
+-- What an agency needs to know of these tasks, in the order of filing.
+SELECT p.id, p.declaration_id, p.agency, p.action, p.leg, p.state, d.ordinal, d.refs, d.trader, d.message_id,
+    m.message_set, m.root, m.sha256
+FROM part p JOIN declaration d ON d.id = p.declaration_id JOIN message m ON m.id = d.message_id
+WHERE p.id = ANY($1::uuid[]) ORDER BY d.message_id, d.ordinal
+
+-- name: read_bodies
+-- The bytes of these bodies.
+SELECT id, content FROM body WHERE id = ANY($1::uuid[])
+
+-- name: begin_exchange
+-- Records an envelope before it is sent, and the tasks it carries.
+WITH sent AS (
+    INSERT INTO exchange (id, agency, action, sender, sent_at, request) VALUES ($1, $2, $3, $4, now(), $5)
+)
+INSERT INTO exchange_task (task_id, exchange_id, attempt)
+SELECT t.task_id, $1, t.attempt FROM unnest($6::uuid[], $7::int[]) AS t(task_id, attempt)
+
+-- name: end_exchange
+-- Records what came back.
+UPDATE exchange SET answered_at = now(), http_status = $2, reply = $3, error = $4 WHERE id = $1
+
+-- name: postpone_tasks
+-- Our own decision to try again, bound to the attempt that made it.
+UPDATE task SET due_at = now() + make_interval(secs => r.delay), failed = true, last_error = r.error
+FROM unnest($1::uuid[], $2::int[], $3::float8[], $4::text[]) AS r(id, attempt, delay, error)
+WHERE task.id = r.id AND task.attempt = r.attempt
+
+-- name: end_tasks
+-- Settled tasks leave the queue.
+DELETE FROM task WHERE id = ANY($1::uuid[])
+
+-- name: end_own_tasks
+-- Tasks given up by the attempt that still owns them; the others are missing from the answer.
+DELETE FROM task USING unnest($1::uuid[], $2::int[]) AS r(id, attempt)
+WHERE task.id = r.id AND task.attempt = r.attempt RETURNING task.id
+
+-- name: add_tasks
+-- New work for the lanes; a task that is already there stays as it is.
+INSERT INTO task (id, lane, declaration_id, part_id, due_at)
+SELECT id, lane, declaration_id, part_id, now() + make_interval(secs => delay)
+FROM unnest($1::uuid[], $2::text[], $3::uuid[], $4::uuid[], $5::float8[]) AS t(id, lane, declaration_id, part_id, delay)
+ON CONFLICT (id) DO NOTHING
+
+-- name: queue_depths
+-- How much waits in each lane and since when.
+SELECT lane, count(*) AS depth, min(born_at) AS oldest FROM task GROUP BY lane
+
+-- ── dossiers ────────────────────────────────────────────────────────────────
+
+-- name: find_targets
+-- The declarations that these act on.
+SELECT target_id FROM declaration WHERE id = ANY($1::uuid[]) AND target_id IS NOT NULL
+
+-- name: lock_declarations
+-- Locks declarations in the order of their ids, so that two transactions cannot cross.
+SELECT id, trader, message_set, kind, action, state, matched, received_at, facts, refs, waiting_for, attention,
+    anomaly, target_id
+FROM declaration WHERE id = ANY($1::uuid[]) ORDER BY id FOR UPDATE
+
+-- name: read_parts
+-- The parts of these declarations in the order they were planned.
+SELECT * FROM part WHERE declaration_id = ANY($1::uuid[]) ORDER BY id
+
+-- name: find_parts
+-- The declarations these parts belong to.
+SELECT id, declaration_id FROM part WHERE id = ANY($1::uuid[])
+
+-- name: save_declarations
+-- Writes back what decisions changed.
+UPDATE declaration SET state = d.state, matched = d.matched, changed_at = $2, facts = d.facts::jsonb,
+    refs = d.refs::jsonb, waiting_for = d.waiting_for::jsonb, attention = d.attention, anomaly = d.anomaly,
+    target_id = d.target_id, warnings = declaration.warnings || d.warnings::jsonb
+FROM unnest($1::uuid[], $3::text[], $4::bool[], $5::text[], $6::text[], $7::text[], $8::text[], $9::bool[],
+    $10::uuid[], $11::text[])
+    AS d(id, state, matched, facts, refs, waiting_for, attention, anomaly, target_id, warnings)
+WHERE declaration.id = d.id
+
+-- name: save_filings
+-- Lets a key's row follow its declaration's state, so that a dead one frees it.
+UPDATE filing SET state = d.state FROM unnest($1::uuid[], $2::text[]) AS d(id, state)
+WHERE filing.declaration_id = d.id AND filing.state <> d.state
+
+-- name: save_parts
+-- Writes parts, new or changed.
+INSERT INTO part (id, declaration_id, agency, action, leg, required, principal, ends, crosses_border, state, since,
+    authority_time, authority_code, refs, errors)
+SELECT id, declaration_id, agency, action, leg, required, principal, string_to_array(ends, ','), crosses_border, state,
+    since, authority_time, authority_code, refs::jsonb, errors::jsonb
+FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::int[], $6::bool[], $7::bool[], $8::text[], $9::bool[],
+    $10::text[], $11::timestamptz[], $12::text[], $13::text[], $14::text[], $15::text[])
+    AS p(id, declaration_id, agency, action, leg, required, principal, ends, crosses_border, state, since,
+    authority_time, authority_code, refs, errors)
+ON CONFLICT (id) DO UPDATE SET state = excluded.state, since = excluded.since,
+    authority_time = excluded.authority_time, authority_code = excluded.authority_code, refs = excluded.refs,
+    errors = excluded.errors
+
+-- name: add_search_keys
+-- Lets a trader find a declaration by a number that came later.
+INSERT INTO search_key (trader, value_hash, declaration_id)
+SELECT * FROM unnest($1::uuid[], $2::bytea[], $3::uuid[]) ON CONFLICT DO NOTHING
+
+-- name: add_join_keys
+-- Lets later documents find an anchor by a number that came later.
+INSERT INTO join_key (hash, declaration_id, name, anchor)
+SELECT h, d, n, true FROM unnest($1::bytea[], $2::uuid[], $3::text[]) AS j(h, d, n) ON CONFLICT DO NOTHING
+
+-- name: find_waiting
+-- The held documents linked to these anchors.
+SELECT DISTINCT l.declaration FROM case_link l JOIN declaration d ON d.id = l.declaration
+WHERE l.anchor = ANY($1::uuid[]) AND d.state = 'held'
+
+-- ── responses ───────────────────────────────────────────────────────────────
+
+-- name: take_notices
+-- Claims an agency's notice ids; one seen before is missing from the answer.
+INSERT INTO response (agency, notice_id, declaration_id, part_id, body_id, code, state, authority_time, via, received_at)
+SELECT * FROM unnest($1::text[], $2::text[], $3::uuid[], $4::uuid[], $5::uuid[], $6::text[], $7::text[], $8::text[],
+    $9::text[], $10::timestamptz[])
+ON CONFLICT DO NOTHING
+RETURNING agency, notice_id
+
+-- name: store_bodies
+-- Keeps response documents exactly as they came.
+INSERT INTO body (id, content) SELECT * FROM unnest($1::uuid[], $2::bytea[]) ON CONFLICT DO NOTHING
+
+-- name: read_cursor
+-- Where pulling an agency's notices stands; the row lock keeps pullers apart.
+SELECT cursor FROM pull_cursor WHERE agency = $1
+
+-- name: move_cursor
+-- Remembers how far an agency's notices were pulled.
+INSERT INTO pull_cursor (agency, cursor) VALUES ($1, $2)
+ON CONFLICT (agency) DO UPDATE SET cursor = excluded.cursor
+
+-- name: count_awaited
+-- How many declarations wait for an agency's decision.
+SELECT count(*) FROM part WHERE agency = $1 AND state IN ('submitted', 'registered', 'under_control', 'suspended')
+
+-- ── cases ───────────────────────────────────────────────────────────────────
+
+-- name: find_links
+-- The anchors and documents that meet by an equal join with one of these declarations.
+SELECT DISTINCT CASE WHEN s.anchor THEN s.declaration_id ELSE o.declaration_id END AS anchor,
+    CASE WHEN s.anchor THEN o.declaration_id ELSE s.declaration_id END AS declaration
+FROM join_key s JOIN join_key o ON o.hash = s.hash AND o.anchor <> s.anchor
+WHERE s.declaration_id = ANY($1::uuid[])
+
+-- name: add_links
+-- Joins documents to anchors; a link that stands already is missing from the answer.
+INSERT INTO case_link (anchor, declaration, role)
+SELECT l.anchor, l.declaration, d.kind
+FROM unnest($1::uuid[], $2::uuid[]) AS l(anchor, declaration) JOIN declaration d ON d.id = l.declaration
+ON CONFLICT DO NOTHING
+RETURNING anchor, declaration
+
+-- name: linked_to_anchors
+-- What is linked to these anchors, as matching looks at it.
+SELECT l.anchor AS side, d.id, d.trader, d.kind, d.state, d.facts
+FROM case_link l JOIN declaration d ON d.id = l.declaration WHERE l.anchor = ANY($1::uuid[])
+
+-- name: anchors_of
+-- The anchors these documents are linked to.
+SELECT l.declaration AS side, d.id, d.trader, d.kind, d.state, d.facts
+FROM case_link l JOIN declaration d ON d.id = l.anchor WHERE l.declaration = ANY($1::uuid[])
+
+-- ── reading ─────────────────────────────────────────────────────────────────
+
+-- name: get_declaration
+-- One declaration of a trader.
+SELECT * FROM declaration WHERE trader = $1 AND id = $2
+
+-- name: get_message
+-- One message of a trader.
+SELECT id, message_set, root, sha256, size, received_at, receipt FROM message WHERE trader = $1 AND id = $2
+
+-- name: message_declarations
+-- The declarations of a message.
+SELECT * FROM declaration WHERE trader = $1 AND message_id = $2 ORDER BY ordinal
+
+-- name: list_declarations
+-- A page of a trader's declarations, newest first.
+SELECT d.* FROM declaration d
+WHERE d.trader = $1 AND ($2::uuid IS NULL OR d.id < $2)
+  AND ($3::bytea IS NULL OR d.id IN (SELECT declaration_id FROM search_key WHERE trader = $1 AND value_hash = $3))
+  AND ($4::text IS NULL OR d.state = $4) AND ($5::text IS NULL OR d.kind = $5)
+  AND ($6::timestamptz IS NULL OR d.received_at >= $6) AND ($7::timestamptz IS NULL OR d.received_at < $7)
+ORDER BY d.id DESC LIMIT $8
+
+-- name: declaration_events
+-- A declaration's history.
+SELECT id, type, at, data FROM event WHERE trader = $1 AND declaration_id = $2 ORDER BY id LIMIT $3
+
+-- name: read_feed
+-- A page of a trader's feed.
+SELECT f.seq, e.id, e.declaration_id, e.type, e.at, e.data
+FROM feed f JOIN event e ON e.id = f.event_id WHERE f.trader = $1 AND f.seq > $2 ORDER BY f.seq LIMIT $3
+
+-- name: last_sequence
+-- The newest number of a trader's feed.
+SELECT last_seq FROM feed_counter WHERE trader = $1
+
+-- name: declaration_exchanges
+-- The SOAP exchanges a declaration took part in; the replies of a shared call show only its own part.
+SELECT DISTINCT e.id, e.agency, e.action, e.sent_at, e.answered_at, e.http_status, e.request, e.reply, e.error
+FROM part p JOIN exchange_task t ON t.task_id = p.id JOIN exchange e ON e.id = t.exchange_id
+WHERE p.declaration_id = $1 ORDER BY e.id
+
+-- name: declaration_responses
+-- What authorities said of a declaration, with their documents.
+SELECT r.agency, r.notice_id, r.code, r.state, r.authority_time, r.via, r.received_at, b.content
+FROM response r LEFT JOIN body b ON b.id = r.body_id
+WHERE r.declaration_id = $1 ORDER BY r.received_at, r.notice_id
+
+-- name: case_members
+-- Everything linked to an anchor, with who filed it.
+SELECT d.*, l.role, l.linked_at FROM case_link l JOIN declaration d ON d.id = l.declaration
+WHERE l.anchor = $1 ORDER BY d.id
+
+-- name: case_anchor
+-- An anchor, if this trader filed it or a document linked to it.
+SELECT d.* FROM declaration d WHERE d.id = $2 AND (d.trader = $1 OR EXISTS (
+    SELECT 1 FROM case_link l JOIN declaration p ON p.id = l.declaration WHERE l.anchor = d.id AND p.trader = $1))
+
+-- name: anchors_linked
+-- The cases a document belongs to.
+SELECT anchor FROM case_link WHERE declaration = $1 ORDER BY anchor LIMIT $2
+
+-- ── traders ─────────────────────────────────────────────────────────────────
+
+-- name: add_trader
+-- Registers a trader.
+INSERT INTO trader (id, name, all_codes) VALUES ($1, $2, $3)
+
+-- name: add_company_codes
+-- Registers a trader's company codes under the code they are compared by.
+INSERT INTO company_code (trader, scheme, code, canonical)
+SELECT $1, s, c, $4 FROM unnest($2::text[], $3::text[]) AS k(s, c) ON CONFLICT DO NOTHING
+
+-- name: trader_canonical
+-- The code under which a trader's codes are compared.
+SELECT canonical FROM company_code WHERE trader = $1 LIMIT 1
+
+-- name: trader_codes
+-- A trader's company codes.
+SELECT scheme, code FROM company_code WHERE trader = $1 ORDER BY scheme, code
+
+-- name: add_api_key
+-- Stores the keyed hash of a new API key.
+INSERT INTO api_key (id, trader, hash, scopes) VALUES ($1, $2, $3, $4)
+
+-- name: count_live_keys
+-- How many keys of a trader are live.
+SELECT count(*) FROM api_key WHERE trader = $1 AND revoked_at IS NULL
+
+-- name: revoke_key
+-- Ends an API key.
+UPDATE api_key SET revoked_at = now() WHERE id = $1 AND revoked_at IS NULL RETURNING id
+
+-- name: find_trader
+-- A trader by id.
+SELECT id, name, all_codes FROM trader WHERE id = $1
+
+-- name: find_trader_by_name
+-- A trader by name.
+SELECT id, name, all_codes FROM trader WHERE name = $1 ORDER BY created_at LIMIT 1
+
+-- name: find_key
+-- Who holds a live key, and for which company codes.
+SELECT t.id, t.name, t.all_codes, k.id AS key_id, k.scopes,
+    ARRAY(SELECT code FROM company_code c WHERE c.trader = t.id) AS codes
+FROM api_key k JOIN trader t ON t.id = k.trader WHERE k.hash = $1 AND k.revoked_at IS NULL
+
+-- name: company_register
+-- Every registered company code with the code it is compared by.
+SELECT DISTINCT ON (code) code, canonical FROM company_code ORDER BY code, canonical
+
+-- ── operating ───────────────────────────────────────────────────────────────
+
+-- name: server_time
+-- The database's clock.
+SELECT extract(epoch FROM clock_timestamp())::float8 AS now
+
+-- name: schema_version
+-- The newest migration applied.
+SELECT max(name) AS name FROM migration

@@ -1,0 +1,204 @@
+"""What traders read: JSON-ready views, always within one trader. Nothing of another trader's content is shown."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from singlewindow.ledger.database import Connection, Database, Record, query
+from singlewindow.ledger.views import declaration_view, instant
+from singlewindow.messages.identifiers import hash_search
+from singlewindow.messages.manifest import MessageSet
+from singlewindow.messages.matching import differences
+
+MAX_LINKS = 200
+"""Links shown of one declaration."""
+
+View = dict[str, Any]
+
+
+class Reader:
+    """Queries for the HTTP interface. Ids of another trader's things are as unknown as ids that never were."""
+
+    def __init__(self, database: Database, sets: Mapping[str, MessageSet]) -> None:
+        self._database, self._sets = database, sets
+
+    async def declaration(self, trader: UUID, declaration_id: UUID) -> View | None:
+        """The whole view of one declaration, or None."""
+        async with self._database.connection() as connection:
+            row = await connection.fetchrow(query("get_declaration"), trader, declaration_id)
+            return None if row is None else (await self._views(connection, [row], with_links=True))[0]
+
+    async def declarations(
+        self,
+        trader: UUID,
+        *,
+        key: str | None = None,
+        status: str | None = None,
+        kind: str | None = None,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        after: UUID | None = None,
+        limit: int = 50,
+    ) -> list[View]:
+        """A page, newest first; `after` is the id of the last one seen, `key` any number the trader knows."""
+        digest = hash_search(key) if key else None
+        async with self._database.connection() as connection:
+            rows = await connection.fetch(
+                query("list_declarations"), trader, after, digest, status, kind, since, until, limit
+            )
+            return await self._views(connection, rows)
+
+    async def _views(self, connection: Connection, rows: Sequence[Record], *, with_links: bool = False) -> list[View]:
+        parts = await connection.fetch(query("read_parts"), [row["id"] for row in rows]) if rows else []
+        views = []
+        for row in rows:
+            anchors = await connection.fetch(query("anchors_linked"), row["id"], MAX_LINKS) if with_links else []
+            own = [part for part in parts if part["declaration_id"] == row["id"]]
+            views.append(declaration_view(row, own, self._sets[row["message_set"]], [a["anchor"] for a in anchors]))
+        return views
+
+    async def settled(self, trader: UUID, message_id: UUID) -> tuple[bool, list[View]]:
+        """Whether nothing more is expected soon of any declaration of a message, and their views."""
+        async with self._database.connection() as connection:
+            rows = await connection.fetch(query("message_declarations"), trader, message_id)
+            views = await self._views(connection, rows)
+        return all(view["settled"] for view in views), views
+
+    async def events(self, trader: UUID, declaration_id: UUID, limit: int = 500) -> list[View]:
+        """A declaration's history, oldest first."""
+        rows = await self._database.fetch("declaration_events", trader, declaration_id, limit)
+        return [{"id": str(r["id"]), "type": r["type"], "at": instant(r["at"]), "data": r["data"]} for r in rows]
+
+    async def document(self, trader: UUID, declaration_id: UUID) -> tuple[bytes, str] | None:
+        """The message a declaration came in, byte for byte, and its SHA-256 in hexadecimal."""
+        row = await self._database.fetchrow("get_declaration", trader, declaration_id)
+        message = await self._database.fetchrow("get_message", trader, row["message_id"]) if row else None
+        bodies = await self._database.fetch("read_bodies", [message["id"]]) if message else []
+        if message is None or not bodies or bodies[0]["content"] is None:
+            return None
+        return bodies[0]["content"], message["sha256"].hex()
+
+    async def exchanges(self, trader: UUID, declaration_id: UUID) -> list[View] | None:
+        """The SOAP requests and replies a declaration took part in; its sender's own, since a call never mixes them."""
+        if await self._database.fetchrow("get_declaration", trader, declaration_id) is None:
+            return None
+        rows = await self._database.fetch("declaration_exchanges", declaration_id)
+        return [_exchange(row) for row in rows]
+
+    async def responses(self, trader: UUID, declaration_id: UUID) -> list[View] | None:
+        """What the authorities said, with their documents as they came."""
+        if await self._database.fetchrow("get_declaration", trader, declaration_id) is None:
+            return None
+        rows = await self._database.fetch("declaration_responses", declaration_id)
+        return [_response(row) for row in rows]
+
+    async def message(self, trader: UUID, message_id: UUID) -> View | None:
+        """A message and the current views of its declarations."""
+        async with self._database.connection() as connection:
+            row = await connection.fetchrow(query("get_message"), trader, message_id)
+            if row is None:
+                return None
+            rows = await connection.fetch(query("message_declarations"), trader, message_id)
+            declarations = await self._views(connection, rows)
+        described = {"message_set": row["message_set"], "type": row["root"], "sha256": row["sha256"].hex()}
+        received = {"bytes": row["size"], "received_at": instant(row["received_at"])}
+        return {"message_id": str(row["id"]), **described, **received, "declarations": declarations}
+
+    async def receipt(self, trader: UUID, message_id: UUID) -> bytes | None:
+        """The stored receipt, byte for byte."""
+        row = await self._database.fetchrow("get_message", trader, message_id)
+        return None if row is None else row["receipt"]
+
+    async def case(self, trader: UUID, case_id: UUID) -> View | None:
+        """A case as far as this trader may see it: its own documents whole, the others' kind, key, state and time."""
+        async with self._database.connection() as connection:
+            anchor = await connection.fetchrow(query("case_anchor"), trader, case_id)
+            if anchor is None:
+                return None
+            members = await connection.fetch(query("case_members"), case_id)
+            own = [row for row in (anchor, *members) if row["trader"] == trader]
+            views = {view["id"]: view for view in await self._views(connection, own)}
+        shown = [_seen(row, trader, views) for row in (anchor, *members)]
+        report = [_match_entry(anchor, member, trader) for member in members]
+        return {
+            "case_id": str(case_id),
+            "anchor": shown[0],
+            "documents": shown[1:],
+            "waiting_for": anchor["waiting_for"],
+            "match": [entry for entry in report if entry["differences"]],
+        }
+
+    async def feed(self, trader: UUID, *, after: int, limit: int) -> list[View]:
+        """A page of the trader's events in the order of their gap-free numbers."""
+        rows = await self._database.fetch("read_feed", trader, after, limit)
+        return [
+            {
+                "seq": row["seq"],
+                "id": str(row["id"]),
+                "declaration_id": str(row["declaration_id"]),
+                "type": row["type"],
+                "at": instant(row["at"]),
+                "data": row["data"],
+            }
+            for row in rows
+        ]
+
+
+def _exchange(row: Record) -> View:
+    return {
+        "id": str(row["id"]),
+        "agency": row["agency"],
+        "action": row["action"],
+        "sent_at": instant(row["sent_at"]),
+        "answered_at": instant(row["answered_at"]),
+        "http_status": row["http_status"],
+        "request": _text(row["request"]),
+        "reply": _text(row["reply"]),
+        "error": row["error"],
+    }
+
+
+def _response(row: Record) -> View:
+    return {
+        "agency": row["agency"],
+        "notice_id": row["notice_id"],
+        "code": row["code"],
+        "state": row["state"],
+        "authority_time": row["authority_time"],
+        "via": row["via"],
+        "received_at": instant(row["received_at"]),
+        "document": _text(row["content"]),
+    }
+
+
+def _text(content: bytes | None) -> str | None:
+    return None if content is None else content.decode("utf-8", "replace")
+
+
+def _seen(row: Record, trader: UUID, views: Mapping[str, View]) -> View:
+    """One document of a case; of another trader's only kind, key, state and time."""
+    if row["trader"] == trader:
+        return views[str(row["id"])]
+    return {
+        "kind": row["kind"],
+        "keys": row["keys"],
+        "status": row["state"],
+        "received_at": instant(row["received_at"]),
+    }
+
+
+def _match_entry(anchor: Record, member: Record, trader: UUID) -> View:
+    """Where a document differs from the anchor: the fields for both, each side's values only to its owner."""
+    found = differences(anchor["facts"], member["facts"]) if member["kind"] in {"order", "waybill"} else []
+    rows = []
+    for difference in found:
+        row: View = {"field": difference["field"]}
+        if anchor["trader"] == trader:
+            row[anchor["kind"]] = difference["anchor"]
+        if member["trader"] == trader:
+            row[member["kind"]] = difference["partner"]
+        rows.append(row)
+    return {"kind": member["kind"], "keys": member["keys"], "differences": rows}

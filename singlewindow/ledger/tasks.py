@@ -1,0 +1,260 @@
+"""The ledger's side of dispatch: claiming tasks, recording exchanges, and taking what came of them in one transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+from singlewindow.ledger.cases import match, send
+from singlewindow.ledger.database import Connection, Database, Record, query
+from singlewindow.ledger.dossiers import DossierStore, Loaded, Ready, columns
+from singlewindow.ledger.outcomes import (
+    Claim,
+    Decision,
+    Word,
+    take_decisions,
+    take_words,
+)
+from singlewindow.messages.identifiers import Clock, IdentifierSource
+from singlewindow.messages.manifest import MessageSet
+
+__all__ = ["Claim", "Decision", "Tasks", "Word", "Work"]
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What an agency needs to know of one task: the original it is in, its ordinal there, and what others gave."""
+
+    claim: Claim
+    agency: str
+    action: str
+    leg: int | None
+    sender: UUID
+    message_id: UUID
+    message_set: str
+    root: str
+    sha256: str
+    ordinal: int
+    references: dict[str, str]
+
+
+class Tasks:
+    """Everything a lane does in the ledger. `on_ready` hears of new tasks, `on_changed` of traders, after COMMIT."""
+
+    def __init__(
+        self,
+        database: Database,
+        sets: Mapping[str, MessageSet],
+        *,
+        clock: Clock,
+        ids: IdentifierSource,
+        on_ready: Callable[[Ready], None],
+        on_changed: Callable[[set[UUID]], None] = lambda _: None,
+        task_delay_seconds: Callable[[], float] = lambda: 2.0,
+    ) -> None:
+        self._database, self._clock, self._on_ready, self._on_changed = (
+            database,
+            clock,
+            on_ready,
+            on_changed,
+        )
+        self._store = DossierStore(sets, ids, task_delay_seconds)
+
+    async def claim(self, lane: str, task_ids: Sequence[UUID], *, visibility_seconds: float) -> list[Claim]:
+        """Take the right to work on those of these tasks that are ready; the others belong to somebody else."""
+        if not task_ids:
+            return []
+        rows = await self._database.fetch("claim_tasks", list(task_ids), lane, visibility_seconds)
+        return [self._claimed(row) for row in rows]
+
+    async def claim_due(self, lane: str, *, limit: int, visibility_seconds: float) -> list[Claim]:
+        """The same for what is due in a lane, whatever the streams say."""
+        rows = await self._database.fetch("claim_due_tasks", lane, limit, visibility_seconds)
+        return [self._claimed(row) for row in rows]
+
+    def _claimed(self, row: Record) -> Claim:
+        age = self._clock.time() - row["born_at"].timestamp()
+        unknown = row["attempt"] > 1 and not row["failed"]
+        return Claim(
+            row["id"],
+            row["declaration_id"],
+            row["part_id"],
+            row["attempt"],
+            unknown,
+            age,
+        )
+
+    async def describe(self, claims: Sequence[Claim]) -> list[Work]:
+        """What these tasks are about, in the order of filing; tasks of a vanished part are left out."""
+        claimed = {claim.part_id: claim for claim in claims if claim.part_id is not None}
+        rows = await self._database.fetch("describe_tasks", list(claimed))
+        return [_work(row, claimed[row["id"]]) for row in rows]
+
+    async def bodies(self, message_ids: Sequence[UUID]) -> dict[UUID, bytes]:
+        """The original bytes of these messages."""
+        rows = await self._database.fetch("read_bodies", list(set(message_ids)))
+        return {row["id"]: row["content"] for row in rows}
+
+    async def begin_exchange(
+        self,
+        exchange_id: UUID,
+        *,
+        agency: str,
+        action: str,
+        sender: UUID,
+        request: bytes,
+        claims: Sequence[Claim],
+    ) -> None:
+        """Record the envelope before it is sent."""
+        tasks, attempts = (
+            [claim.task_id for claim in claims],
+            [claim.attempt for claim in claims],
+        )
+        await self._database.execute(
+            "begin_exchange",
+            exchange_id,
+            agency,
+            action,
+            sender,
+            request,
+            tasks,
+            attempts,
+        )
+
+    async def end_call(
+        self,
+        exchange_id: UUID | None,
+        *,
+        http_status: int | None,
+        reply: bytes | None,
+        error: str | None,
+        words: Sequence[Word],
+        decisions: Sequence[Decision],
+    ) -> None:
+        """Reply, responses, task states, next tasks and events in one transaction. Repeating it changes nothing."""
+        async with self._database.transaction() as connection:
+            loaded = await self._load_parts(
+                connection,
+                [
+                    *(word.part_id for word in words),
+                    *(decision.claim.task_id for decision in decisions),
+                ],
+            )
+            if exchange_id is not None:
+                await connection.execute(query("end_exchange"), exchange_id, http_status, reply, error)
+            _, ready = await self._apply(connection, loaded, words, decisions)
+        self._announce(loaded, ready)
+
+    async def take_words(self, words: Sequence[Word]) -> int:
+        """Pushed or pulled notices in one transaction, deduplicated by notice id; how many were new."""
+        async with self._database.transaction() as connection:
+            loaded = await self._load_parts(connection, [word.part_id for word in words])
+            taken, ready = await self._apply(connection, loaded, words, ())
+        self._announce(loaded, ready)
+        return taken
+
+    async def _load_parts(self, connection: Connection, part_ids: Sequence[UUID]) -> Loaded:
+        rows = await connection.fetch(query("find_parts"), list(set(part_ids)))
+        return await self._store.load(connection, {row["declaration_id"] for row in rows})
+
+    async def _apply(
+        self,
+        connection: Connection,
+        loaded: Loaded,
+        words: Sequence[Word],
+        decisions: Sequence[Decision],
+    ) -> tuple[int, Ready]:
+        now = self._now()
+        taken = await take_words(connection, self._store, loaded, words, now)
+        answered = [word.part_id for word in words]
+        if answered:
+            await connection.execute(query("end_tasks"), answered)
+        await take_decisions(
+            connection,
+            loaded,
+            [d for d in decisions if d.claim.task_id not in set(answered)],
+            now,
+        )
+        return taken, await self._store.save(connection, loaded, now)
+
+    async def match(self, claims: Sequence[Claim]) -> None:
+        """The internal lane: link, hold or plan these declarations; their tasks end with it."""
+        async with self._database.transaction() as connection:
+            loaded = await match(
+                connection,
+                self._store,
+                [claim.declaration_id for claim in claims],
+                self._now(),
+            )
+            await connection.execute(query("end_tasks"), [claim.task_id for claim in claims])
+            ready = await self._store.save(connection, loaded, self._now())
+        self._announce(loaded, ready)
+
+    async def postpone(self, decisions: Sequence[Decision]) -> None:
+        """Only retries, without a call behind them (an open breaker)."""
+        rows = [(d.claim.task_id, d.claim.attempt, d.delay_seconds, d.reason) for d in decisions]
+        await self._database.execute("postpone_tasks", *columns(rows, 4))
+
+    async def send_held(self, trader: UUID, declaration_id: UUID) -> bool:
+        """Release a held declaration by hand; False when it is not this trader's or not held."""
+        async with self._database.transaction() as connection:
+            loaded = await self._store.load(connection, [declaration_id])
+            dossier = loaded.dossiers.get(declaration_id)
+            if dossier is None or dossier.trader != trader or dossier.state != "held":
+                return False
+            dossier.record(
+                "warning",
+                code="match.sent-by-hand",
+                message="sent by hand before it was complete",
+            )
+            send(dossier, self._store, self._now())
+            ready = await self._store.save(connection, loaded, self._now())
+        self._announce(loaded, ready)
+        return True
+
+    async def cursor(self, agency: str) -> str:
+        """How far an agency's notices were pulled; empty at the start."""
+        row = await self._database.fetchrow("read_cursor", agency)
+        return row["cursor"] if row else ""
+
+    async def move_cursor(self, agency: str, cursor: str) -> None:
+        """Remember how far an agency's notices were pulled, after they were taken."""
+        await self._database.execute("move_cursor", agency, cursor)
+
+    async def awaited(self, agency: str) -> int:
+        """How many parts wait for this agency's decision."""
+        row = await self._database.fetchrow("count_awaited", agency)
+        return int(row["count"]) if row else 0
+
+    async def depths(self) -> list[dict[str, Any]]:
+        """How much waits in each lane and since when."""
+        return [dict(row) for row in await self._database.fetch("queue_depths")]
+
+    def _now(self) -> datetime:
+        return datetime.fromtimestamp(self._clock.time(), UTC)
+
+    def _announce(self, loaded: Loaded, ready: Ready) -> None:
+        if ready:
+            self._on_ready(ready)
+        changed = {dossier.trader for dossier in loaded.dossiers.values() if dossier.events}
+        if changed:
+            self._on_changed(changed)
+
+
+def _work(row: Record, claim: Claim) -> Work:
+    return Work(
+        claim,
+        row["agency"],
+        row["action"],
+        row["leg"],
+        row["trader"],
+        row["message_id"],
+        row["message_set"],
+        row["root"],
+        row["sha256"].hex(),
+        row["ordinal"],
+        row["refs"],
+    )

@@ -1,0 +1,166 @@
+"""A message set as data: what `message-set.toml` says, checked and frozen.
+
+Paths are child paths below the unit (`InventoryHead/agentCode`), each name in the set's namespace, `@name` for an
+attribute, `.` for the unit itself. Conditions are XPath 1.0 with the set's own prefix.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """A field with few lawful values and their meaning. `default` is what an empty element means."""
+
+    path: str
+    values: dict[str, str]
+    default: str | None = None
+
+    def meaning(self, text: str | None) -> str:
+        """The meaning of an element's text, the default standing in for an empty one; unknown text means itself."""
+        value = (text or "").strip() or self.default or ""
+        return self.values.get(value, value)
+
+
+@dataclass(frozen=True, slots=True)
+class Join:
+    """One way in which a document finds another: equal values of `paths` under one `name`.
+
+    `each` is the repeated element the paths start from (the lines of an arrival), or None for one value per document.
+    `company` marks the positions whose value is a company code, compared through the register of companies.
+    """
+
+    name: str
+    paths: tuple[str, ...]
+    each: str | None = None
+    company: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Numbering:
+    """Where a message split in parts says `msgCount` and `msgSeqNo`."""
+
+    count: str
+    sequence: str
+
+
+@dataclass(frozen=True, slots=True)
+class Root:
+    """One root element of a set.
+
+    `direction` is `request` (trader to authority) or `response`. `unit` is the path of the repeated declaration, `.`
+    where the document is one declaration. `key` maps the name a trader searches by to its path, in the order hashed;
+    `issuer` lists the paths whose company code may file it. `facts` are single values kept beside the declaration,
+    `lists` are repeated ones (legs, goods lines), each with the path of the element and its fields.
+    """
+
+    name: str
+    direction: str
+    kind: str
+    unit: str = "."
+    key: dict[str, str] = field(default_factory=dict)
+    company_keys: tuple[str, ...] = ()
+    issuer: tuple[str, ...] = ()
+    search: dict[str, str] = field(default_factory=dict)
+    action: Choice | None = None
+    intent: Choice | None = None
+    joins: tuple[Join, ...] = ()
+    numbering: Numbering | None = None
+    facts: dict[str, str] = field(default_factory=dict)
+    lists: dict[str, dict[str, str]] = field(default_factory=dict)
+    conditions: dict[str, str] = field(default_factory=dict)
+    reference: str | None = None
+    title: str = ""
+    status: str | None = None
+    status_time: str | None = None
+    status_text: str | None = None
+    numbers: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Partner:
+    """A document an anchor needs or watches: kind, the join that finds it, and whether the anchor waits for it."""
+
+    kind: str
+    join: str
+    required: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """What a kind of declaration is: an anchor or not, its end states, its volatile fields, what it waits for.
+
+    `waits_until` is the state its known anchors must have reached before it is sent (a consolidation waits for
+    `accepted`); `target` says that it acts on the anchor it is joined to (an amendment, a cancellation);
+    `replaces` that its acceptance makes its content the target's. `learned` maps a number that the authority gives
+    (invtNo, MRN) to the join by which later documents find this declaration.
+    """
+
+    name: str
+    ends: tuple[str, ...]
+    anchor: bool = False
+    partners: tuple[Partner, ...] = ()
+    volatile: tuple[str, ...] = ()
+    waits_until: str | None = None
+    target: bool = False
+    replaces: bool = False
+    learned: dict[str, str] = field(default_factory=dict)
+    title: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """One step of the plan: which agency does what for which kinds, under which condition and after which steps.
+
+    `each` names a list fact (legs): one part per entry, `agency` then being looked up in `agencies` by the entry's
+    field `agency_by`. `after` maps an action to the part states that let this step start. `ends` are the states in
+    which the part is done. The `principal` part carries the declaration's state.
+    """
+
+    kinds: tuple[str, ...]
+    action: str
+    agency: str = ""
+    each: str | None = None
+    agency_by: str | None = None
+    agencies: dict[str, str] = field(default_factory=dict)
+    when: str | None = None
+    after: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    ends: tuple[str, ...] = ()
+    required: bool = True
+    principal: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Holding:
+    """How an anchor with missing partners is kept: `until-complete`, `timeout` (sent with a warning) or `off`."""
+
+    policy: str = "timeout"
+    timeout_seconds: float = 600.0
+
+
+@dataclass(frozen=True, slots=True)
+class MessageSet:
+    """One installed message set. `folder` holds its schemas and samples; `statuses` maps an authority's code to ours."""
+
+    name: str
+    title: str
+    namespace: str
+    prefix: str
+    schema: str
+    folder: Path
+    roots: dict[str, Root]
+    kinds: dict[str, Kind]
+    routes: tuple[Route, ...]
+    statuses: dict[str, str]
+    holding: Holding
+    on_error: str = "declaration"
+    time_format: str = "iso"
+    utc_offset_hours: float = 0.0
+    max_bytes: int = 16_000_000
+    max_elements: int = 400_000
+    personal: tuple[str, ...] = ()
+    recorded_only: tuple[str, ...] = ()
+    transfer_code: str | None = None
+    subscribers: str | None = None

@@ -1,0 +1,67 @@
+"""Settings: read once, frozen, each with its unit; an unknown `SINGLEWINDOW_…` variable is an error."""
+
+from __future__ import annotations
+
+import os
+from functools import cache
+from pathlib import Path
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from singlewindow.errors import ConfigurationError
+
+PREFIX = "SINGLEWINDOW_"
+
+
+class Settings(BaseSettings):
+    """Everything an operator can set, by environment variable `SINGLEWINDOW_<NAME>`."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="forbid")
+
+    database_url: str | None = Field(None, description="PostgreSQL DSN; when set, no embedded server is started")
+    redis_url: str | None = Field(None, description="Redis or Valkey URL; when set, no embedded server is started")
+    data_dir: Path = Field(Path("data"), description="folder of the embedded servers, keys and sandbox effects")
+    listen: str = Field("127.0.0.1:8080", description="HOST:PORT of the gateway")
+    workers: int = Field(1, ge=1, le=64, description="gateway processes sharing the port")
+    message_sets: Path | None = Field(None, description="folder with further message sets")
+    environment: str = Field("sandbox", description="name written into every receipt")
+    agencies_url: str = Field("http://127.0.0.1:8090", description="base URL of the agencies' SOAP services")
+    agency_secret: str = Field("sandbox", description="password agencies present when they push notices to us")
+    keys_dir: Path | None = Field(None, description="folder of receipts.pem and pepper; default DATA_DIR/keys, made once")
+    max_body_bytes: int = Field(16_000_000, description="largest message accepted, in bytes after gunzip")
+    header_timeout_seconds: float = Field(10.0, description="a request's headers must be complete within this")
+    body_timeout_seconds: float = Field(30.0, description="a request's body must be complete within this")
+    database_timeout_seconds: float = Field(5.0, description="deadline of every call to PostgreSQL")
+    redis_timeout_seconds: float = Field(0.1, description="budget of every call to Valkey, then local fallback")
+    database_connections: int = Field(8, ge=2, description="pool size of each process")
+    intake_limit: int = Field(512, ge=1, description="submissions in work at once per process, then 503")
+    max_attempts: int = Field(12, ge=1, description="deliveries of one task before it is dead-lettered")
+    retry_base_seconds: float = Field(0.5, description="first back-off of a task, doubled with full jitter")
+    retry_cap_seconds: float = Field(60.0, description="longest back-off of a task")
+    sandbox_delay_ms: str = Field("50-300", description="range of the sandbox's decision delays, milliseconds")
+    log_level: str = Field("info", description="debug, info, warning or error")
+
+    @property
+    def host(self) -> str:
+        """Host part of `listen`."""
+        return self.listen.rpartition(":")[0] or "127.0.0.1"
+
+    @property
+    def port(self) -> int:
+        """Port part of `listen`."""
+        return int(self.listen.rpartition(":")[2])
+
+
+def _reject_unknown() -> None:
+    known = {f"{PREFIX}{name.upper()}" for name in Settings.model_fields}
+    unknown = sorted(name for name in os.environ if name.startswith(PREFIX) and name not in known)
+    if unknown:
+        raise ConfigurationError(f"unknown setting {', '.join(unknown)}; known: {', '.join(sorted(known))}")
+
+
+@cache
+def load_settings() -> Settings:
+    """The settings of this process. Raises ConfigurationError for a variable that no setting reads."""
+    _reject_unknown()
+    return Settings()

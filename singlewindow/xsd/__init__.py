@@ -1,0 +1,1 @@
+"""The one XML door: parsing, message sets, judging and explaining."""

@@ -1,0 +1,122 @@
+"""Matching on a real PostgreSQL: partners find each other, holding, dependents, and the responses' order."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+from collections.abc import AsyncIterator
+from uuid import UUID
+
+import pytest
+
+from tests.integration.ledger_stage import LedgerStage, ledger_stage, unit
+
+
+@pytest.fixture
+async def stage(database_url: str) -> AsyncIterator[LedgerStage]:
+    async with ledger_stage(database_url) as opened:
+        yield opened
+
+
+@pytest.fixture
+async def trader(stage: LedgerStage) -> UUID:
+    return await stage.traders.create("Example Trading Co", ["9999000001"])
+
+
+@pytest.mark.parametrize("order", list(itertools.permutations(["order", "waybill", "inventory"])))
+async def test_an_inventory_is_sent_once_its_partners_are_here_in_any_order(
+    stage: LedgerStage, trader: UUID, order: tuple[str, ...]
+) -> None:
+    name = "-".join(order)
+    units = {
+        "order": unit("order", name, ("order", name)),
+        "waybill": unit("waybill", name, ("waybill", name)),
+        "inventory": unit("inventory", name, ("order", name), ("waybill", name)),
+    }
+    ids = {}
+    for kind in order:
+        ids[kind] = (await stage.file(trader, units[kind])).declaration_ids[0]
+        await stage.match_all()
+    view = await stage.reader.declaration(trader, ids["inventory"])
+    assert view is not None
+    assert [part["state"] for part in view["parts"]] == ["pending"]
+    assert view["waiting_for"] == []
+
+
+async def test_partners_committed_at_the_same_moment_find_each_other(stage: LedgerStage, trader: UUID) -> None:
+    filed = await stage.file(trader, unit("inventory", "S", ("order", "S"), ("waybill", "S")))
+    await stage.match_all()
+    await asyncio.gather(
+        stage.file(trader, unit("order", "S", ("order", "S"))), stage.file(trader, unit("waybill", "S", ("waybill", "S")))
+    )
+    claims = await stage.tasks.claim_due("match", limit=10, visibility_seconds=30)
+    await asyncio.gather(*(stage.tasks.match([claim]) for claim in claims))
+    view = await stage.reader.declaration(trader, filed.declaration_ids[0])
+    assert view is not None
+    assert view["parts"]
+
+
+async def test_an_inventory_without_its_waybill_says_what_it_waits_for(stage: LedgerStage, trader: UUID) -> None:
+    filed = await stage.file(trader, unit("inventory", "H", ("order", "H"), ("waybill", "H")))
+    await stage.file(trader, unit("order", "H", ("order", "H")))
+    await stage.match_all()
+    view = await stage.reader.declaration(trader, filed.declaration_ids[0])
+    assert view is not None
+    assert (view["status"], [missing["kind"] for missing in view["waiting_for"]]) == ("held", ["waybill"])
+    assert await stage.tasks.send_held(trader, filed.declaration_ids[0])
+    assert await stage.status(trader, filed.declaration_ids[0]) != "held"
+
+
+async def test_a_consolidation_waits_until_its_inventories_are_accepted(stage: LedgerStage, trader: UUID) -> None:
+    inventory = unit("inventory", "C", ("order", "C"), ("waybill", "C"))
+    filed = await stage.file(
+        trader, inventory, unit("order", "C", ("order", "C"), ordinal=2), unit("waybill", "C", ("waybill", "C"), ordinal=3)
+    )
+    bundle = await stage.file(trader, unit("consolidation", "CC", ("waybill", "C"), ("waybill", "unknown")))
+    await stage.match_all()
+    assert await stage.status(trader, bundle.declaration_ids[0]) == "held"
+    await stage.say(filed.declaration_ids[0], "accepted", "2026-01-01T00:00:00Z", invtNo="I1")
+    await stage.match_all()
+    assert await stage.status(trader, bundle.declaration_ids[0]) == "received"
+
+
+async def test_the_newest_word_by_the_authoritys_time_wins(stage: LedgerStage, trader: UUID) -> None:
+    filed = (await stage.file(trader, unit("order", "T"))).declaration_ids[0]
+    await stage.match_all()
+    await stage.say(filed, "released", "2026-01-01T00:00:02Z")
+    await stage.say(filed, "registered", "2026-01-01T00:00:01Z")
+    assert await stage.status(trader, filed) == "released"
+    await stage.say(filed, "rejected", "2026-01-01T00:00:03Z")
+    view = await stage.reader.declaration(trader, filed)
+    assert view is not None
+    assert (view["status"], view["anomaly"]) == ("rejected", True)
+
+
+async def test_each_party_sees_of_the_others_only_kind_key_state_and_time(stage: LedgerStage, trader: UUID) -> None:
+    other = await stage.traders.create("Example Forwarding Co", [])
+    inventory = await stage.file(trader, unit("inventory", "P", ("order", "P"), ("waybill", "P")))
+    await stage.file(other, unit("waybill", "P", ("waybill", "P"), facts={"total": "5"}))
+    await stage.match_all()
+    case = await stage.reader.case(trader, inventory.declaration_ids[0])
+    assert case is not None
+    assert set(case["documents"][0]) == {"kind", "keys", "status", "received_at"}
+    stranger = await stage.traders.create("Example Stranger Co", [])
+    assert await stage.reader.case(stranger, inventory.declaration_ids[0]) is None
+
+
+async def test_a_number_given_by_the_authority_finds_the_declaration(stage: LedgerStage, trader: UUID) -> None:
+    filed = (await stage.file(trader, unit("order", "N"))).declaration_ids[0]
+    await stage.match_all()
+    await stage.say(filed, "registered", "2026-01-01T00:00:00Z", preNo="P-77")
+    found = await stage.reader.declarations(trader, key="p-77")
+    assert [view["id"] for view in found] == [str(filed)]
+
+
+async def test_a_claimed_task_belongs_to_one_worker(stage: LedgerStage, trader: UUID) -> None:
+    await stage.match_all()
+    await stage.file(trader, *(unit("order", f"W{n}", ordinal=n) for n in range(1, 21)))
+    claims = await asyncio.gather(
+        *(stage.tasks.claim_due("match", limit=20, visibility_seconds=30) for _ in range(4))
+    )
+    taken = [claim.task_id for group in claims for claim in group]
+    assert (len(taken), len(set(taken))) == (20, 20)
