@@ -40,6 +40,8 @@ class Settings(BaseSettings):
     retry_base_seconds: float = Field(0.5, description="first back-off of a task, doubled with full jitter")
     retry_cap_seconds: float = Field(60.0, description="longest back-off of a task")
     sandbox_delay_ms: str = Field("50-300", description="range of the sandbox's decision delays, milliseconds")
+    url: str = Field("http://127.0.0.1:8080", description="gateway the client commands (submit, watch) speak to")
+    api_key: str | None = Field(None, description="key the client commands present")
     log_level: str = Field("info", description="debug, info, warning or error")
 
     @property

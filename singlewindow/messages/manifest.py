@@ -28,7 +28,8 @@ class Choice:
 class Join:
     """One way in which a document finds another: equal values of `paths` under one `name`.
 
-    `each` is the repeated element the paths start from (the lines of an arrival), or None for one value per document.
+    `each` is the repeated element the paths start from (the lines of an arrival; `../` leads back to the unit), or
+    None for one value per document.
     `company` marks the positions whose value is a company code, compared through the register of companies.
     """
 
@@ -53,7 +54,12 @@ class Root:
     `direction` is `request` (trader to authority) or `response`. `unit` is the path of the repeated declaration, `.`
     where the document is one declaration. `key` maps the name a trader searches by to its path, in the order hashed;
     `issuer` lists the paths whose company code may file it. `facts` are single values kept beside the declaration,
-    `lists` are repeated ones (legs, goods lines), each with the path of the element and its fields.
+    `lists` are repeated ones (legs, goods lines), each with the `path` of the element and its fields. An issuer
+    `a|b` means b only where a is absent.
+
+    Of a response, `status`, `status_time` and `status_text` are where the authority says what it decided (`=792` is a
+    literal), `state` ours where it is always the same, `numbers` the references it gives, `numbers_from` the state
+    from which such a number is real and no filler, `errors` the repeated element of its error pointers.
     """
 
     name: str
@@ -76,7 +82,10 @@ class Root:
     status: str | None = None
     status_time: str | None = None
     status_text: str | None = None
+    state: str | None = None
     numbers: dict[str, str] = field(default_factory=dict)
+    numbers_from: dict[str, str] = field(default_factory=dict)
+    errors: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

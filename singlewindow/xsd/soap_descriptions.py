@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from lxml import etree
 
@@ -13,6 +14,8 @@ from singlewindow.xsd.soap_envelope import EXCHANGE, MalformedSoap, SoapMessage
 DESCRIPTIONS = Path(__file__).parent / "wsdl"
 
 _WSDL_SOAP = ("{http://schemas.xmlsoap.org/wsdl/soap/}", "{http://schemas.xmlsoap.org/wsdl/soap12/}")
+# libxml2 repeats the offending value, however long
+_DETAIL_CHARACTERS = 500
 _XS = "{http://www.w3.org/2001/XMLSchema}"
 
 
@@ -36,9 +39,9 @@ def check_schema(message: SoapMessage) -> None:
     """Validate the body's element against exchange.xsd. Raises MalformedSoap with the first thing that is wrong."""
     schema = _schema()
     if not schema.validate(message.element):
-        first = schema.error_log[0]
-        detail = first.message.replace(f"{{{EXCHANGE}}}", "")
-        raise MalformedSoap(f"line {first.line}: {detail}", version=message.version)
+        errors: Any = schema.error_log
+        detail = errors[0].message.replace(f"{{{EXCHANGE}}}", "")[:_DETAIL_CHARACTERS]
+        raise MalformedSoap(f"line {errors[0].line}: {detail}", version=message.version)
 
 
 @cache

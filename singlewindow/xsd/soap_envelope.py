@@ -64,14 +64,21 @@ def open_envelope(body: bytes) -> SoapMessage:
     return SoapMessage(version, name.localname, _read_call_id(header, version), content)
 
 
-def check_soap_action(message: SoapMessage, soap_action: str | None) -> None:
+def check_soap_action(message: SoapMessage, named: str | None) -> None:
     """Refuse an HTTP SOAPAction (or SOAP 1.2 `action`) that names another operation than the body does.
 
     Absent and empty values are allowed: the header is a hint for firewalls and decides nothing.
     """
-    named = (soap_action or "").strip('" ')
-    if named and named != _action(message.operation):
-        raise MalformedSoap(f"SOAPAction {named[:200]!r} but the body is {message.operation}", version=message.version)
+    action = (named or "").strip('" ')
+    if action and action != soap_action(message.operation):
+        raise MalformedSoap(f"SOAPAction {action[:200]!r} but the body is {message.operation}", version=message.version)
+
+
+def version_of(namespace: str) -> SoapVersion:
+    """The SOAP version of an envelope namespace. Raises MalformedSoap for any other namespace."""
+    if namespace not in VERSIONS:
+        raise MalformedSoap("neither SOAP 1.1 nor SOAP 1.2", role="version-mismatch")
+    return VERSIONS[namespace]
 
 
 def start_envelope(version: SoapVersion, call_id: UUID | None) -> tuple[etree._Element, etree._Element]:
@@ -100,17 +107,18 @@ def write(root: etree._Element) -> bytes:
     return etree.tostring(root, encoding="UTF-8", xml_declaration=True)
 
 
-def http_headers(version: SoapVersion, operation: str = "") -> dict[str, str]:
-    """HTTP headers of a request for an operation, or of a reply when no operation is given."""
-    if version == "1.2":
-        action = f'; action="{_action(operation)}"' if operation else ""
-        return {"Content-Type": f"application/soap+xml; charset=utf-8{action}"}
-    headers = {"Content-Type": "text/xml; charset=utf-8"}
-    return headers | {"SOAPAction": f'"{_action(operation)}"'} if operation else headers
-
-
-def _action(operation: str) -> str:
+def soap_action(operation: str) -> str:
+    """The SOAPAction of an operation in our own WSDLs."""
     return f"{EXCHANGE}/{operation}"
+
+
+def http_headers(version: SoapVersion, action: str = "") -> dict[str, str]:
+    """HTTP headers of a request with this SOAPAction, or of a reply when none is given."""
+    if version == "1.2":
+        parameter = f'; action="{action}"' if action else ""
+        return {"Content-Type": f"application/soap+xml; charset=utf-8{parameter}"}
+    headers = {"Content-Type": "text/xml; charset=utf-8"}
+    return headers | {"SOAPAction": f'"{action}"'} if action else headers
 
 
 def _parse(body: bytes) -> etree._Element:
@@ -124,9 +132,7 @@ def _read_version(root: etree._Element) -> SoapVersion:
     name = etree.QName(root)
     if name.localname != "Envelope":
         raise MalformedSoap(f"a SOAP Envelope was expected, not {name.localname[:80]}")
-    if name.namespace not in VERSIONS:
-        raise MalformedSoap("neither SOAP 1.1 nor SOAP 1.2", role="version-mismatch")
-    return VERSIONS[name.namespace]
+    return version_of(name.namespace or "")
 
 
 def _split(root: etree._Element, version: SoapVersion) -> tuple[etree._Element | None, etree._Element]:
@@ -136,7 +142,7 @@ def _split(root: etree._Element, version: SoapVersion) -> tuple[etree._Element |
         raise MalformedSoap("an envelope holds one optional Header and then one Body, nothing else", version=version)
     if len(root[-1]) != 1:
         raise MalformedSoap(f"the Body holds {len(root[-1])} elements and must hold one", version=version)
-    return (root[0] if len(parts) == 2 else None), root[-1][0]
+    return root.find(f"{soap}Header"), root[-1][0]
 
 
 def _refuse_unknown_headers(header: etree._Element, version: SoapVersion) -> None:

@@ -37,6 +37,8 @@ _NAMES: dict[SoapVersion, dict[FaultRole, str]] = {
         "version-mismatch": "VersionMismatch",
     },
 }
+# of retryAfterSeconds: exchange.xsd allows a day
+_SECONDS_DIGITS = 5
 _ROLES = {name: role for names in _NAMES.values() for role, name in names.items()}
 
 
@@ -156,4 +158,4 @@ def _read_retry(failure: etree._Element) -> Retry | None:
 
 def _read_seconds(failure: etree._Element) -> int | None:
     text = (failure.findtext(f"{EX}retryAfterSeconds") or "").strip()
-    return int(text) if text.isdecimal() and len(text) <= 5 else None
+    return int(text) if text.isdecimal() and len(text) <= _SECONDS_DIGITS else None

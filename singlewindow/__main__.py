@@ -1,0 +1,5 @@
+"""`python -m singlewindow` is the console script."""
+
+from singlewindow.cli import main
+
+main()

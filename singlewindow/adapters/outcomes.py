@@ -1,0 +1,152 @@
+"""What each failure of an exchange means: may the call be sent again, and may it have taken effect?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from http import HTTPStatus
+
+import aiohttp
+
+from singlewindow.errors import AgencyError
+from singlewindow.xsd.soap_faults import SoapFault
+
+LONGEST_RETRY_AFTER_SECONDS = 3600.0
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """`temporary`: sending again can help. `unknown`: the agency may have acted already."""
+
+    temporary: bool
+    unknown: bool
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class WireReply:
+    """An HTTP reply as it came."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+class ReplyRefused(AgencyError):
+    """A reply came and is no answer; its HTTP status and bytes are kept with the exchange."""
+
+    def __init__(self, detail: str, outcome: Outcome, reply: WireReply, *, retry_after_seconds: float | None) -> None:
+        super().__init__(
+            detail,
+            temporary=outcome.temporary,
+            outcome_unknown=outcome.unknown,
+            retry_after_seconds=retry_after_seconds,
+        )
+        self.status = reply.status
+        self.body = reply.body
+
+
+# The first row that fits counts: subclasses stand before their parents.
+_TRANSPORT: tuple[tuple[type[Exception], Outcome], ...] = (
+    (aiohttp.InvalidURL, Outcome(temporary=False, unknown=False, text="its address is not a URL")),
+    (aiohttp.NonHttpUrlClientError, Outcome(temporary=False, unknown=False, text="its address is not an HTTP URL")),
+    (aiohttp.ConnectionTimeoutError, Outcome(temporary=True, unknown=False, text="no connection in time")),
+    (aiohttp.ClientConnectorError, Outcome(temporary=True, unknown=False, text="no connection")),
+    (TimeoutError, Outcome(temporary=True, unknown=True, text="no answer in time")),
+    (aiohttp.ClientPayloadError, Outcome(temporary=True, unknown=True, text="the reply was cut off")),
+    (aiohttp.ClientError, Outcome(temporary=True, unknown=True, text="the connection broke before the whole reply")),
+    (OSError, Outcome(temporary=True, unknown=True, text="the connection broke before the whole reply")),
+)
+
+_NOT_NOW = Outcome(temporary=True, unknown=False, text="cannot take it now")
+_STOP = Outcome(temporary=False, unknown=False, text="refused the request")
+_STATUSES: dict[int, Outcome] = {
+    401: Outcome(temporary=False, unknown=False, text="does not accept our credentials"),
+    403: Outcome(temporary=False, unknown=False, text="does not let us in"),
+    404: Outcome(temporary=False, unknown=False, text="has no service at this address"),
+    408: _NOT_NOW,
+    413: Outcome(temporary=False, unknown=False, text="finds the request too large"),
+    429: _NOT_NOW,
+    503: _NOT_NOW,
+}
+_SERVER_ERROR = Outcome(temporary=True, unknown=True, text="failed")
+_UNREADABLE = Outcome(temporary=True, unknown=True, text="sent a reply that cannot be read")
+_REDIRECT = Outcome(temporary=False, unknown=False, text="redirects, and no redirect is followed")
+
+_CLIENT_FAULT = Outcome(temporary=False, unknown=False, text="refused with a SOAP Fault")
+_SERVER_FAULT = Outcome(temporary=True, unknown=True, text="failed with a SOAP Fault")
+_RETRY_FLAGS: dict[str, Outcome] = {
+    "resend": Outcome(temporary=True, unknown=False, text="asks to send again later"),
+    "stop": Outcome(temporary=False, unknown=False, text="refused for good"),
+}
+
+
+@contextmanager
+def translate_transport(agency: str) -> Iterator[None]:
+    """Turn what the wire raises into AgencyError. A cancellation passes untouched."""
+    try:
+        yield
+    except (aiohttp.ClientError, TimeoutError, OSError) as error:
+        outcome = next(outcome for kind, outcome in _TRANSPORT if isinstance(error, kind))
+        raise AgencyError(
+            f"{agency}: {outcome.text}", temporary=outcome.temporary, outcome_unknown=outcome.unknown
+        ) from error
+
+
+def refuse_status(agency: str, reply: WireReply) -> ReplyRefused:
+    """The error for an HTTP status that brought neither an answer nor a Fault."""
+    outcome = _outcome_of_status(reply.status)
+    return ReplyRefused(
+        f"{agency} {outcome.text} (HTTP {reply.status})",
+        outcome,
+        reply,
+        retry_after_seconds=_read_retry_after(reply.headers) if outcome.temporary else None,
+    )
+
+
+def refuse_fault(agency: str, reply: WireReply, fault: SoapFault) -> ReplyRefused:
+    """The error for a SOAP Fault: its Failure's flag decides, then 429 and 503, then whose fault it says it is."""
+    outcome = _outcome_of_fault(fault, reply.status)
+    after = fault.retry_after_seconds if fault.retry_after_seconds is not None else _read_retry_after(reply.headers)
+    return ReplyRefused(
+        f"{agency} {outcome.text}: {fault.code} {fault.text}".rstrip(),
+        outcome,
+        reply,
+        retry_after_seconds=after if outcome.temporary else None,
+    )
+
+
+def refuse_unreadable(agency: str, reply: WireReply, why: str) -> ReplyRefused:
+    """The error for a reply that is no SOAP of ours, such as HTML; a status other than 200 decides."""
+    if reply.status != HTTPStatus.OK:
+        return refuse_status(agency, reply)
+    return ReplyRefused(f"{agency} {_UNREADABLE.text}: {why}", _UNREADABLE, reply, retry_after_seconds=None)
+
+
+def _outcome_of_status(status: int) -> Outcome:
+    families = {2: _UNREADABLE, 3: _REDIRECT, 5: _SERVER_ERROR}
+    return _STATUSES.get(status) or families.get(status // 100, _STOP)
+
+
+def _outcome_of_fault(fault: SoapFault, status: int) -> Outcome:
+    if fault.retry is not None:
+        return _RETRY_FLAGS[fault.retry]
+    if _STATUSES.get(status) is _NOT_NOW:
+        return _NOT_NOW
+    return _SERVER_FAULT if fault.is_server else _CLIENT_FAULT
+
+
+def _read_retry_after(headers: Mapping[str, str]) -> float | None:
+    """Retry-After in seconds or as an HTTP date, within reason; None when absent or unreadable."""
+    value = headers.get("Retry-After", "").strip()
+    if value.isdecimal():
+        seconds = float(value)
+    else:
+        try:
+            seconds = (parsedate_to_datetime(value) - datetime.now(UTC)).total_seconds()
+        except (ValueError, TypeError):
+            return None
+    return min(max(seconds, 0.0), LONGEST_RETRY_AFTER_SECONDS)

@@ -1,0 +1,113 @@
+"""What passes between the sandbox's parts: a request as an agency reads it, what it decided, and what it will say."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+EventKind = Literal["effect", "duplicate", "refusal"]
+
+NO_FIELDS: Mapping[str, str] = {}
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One task: the agency asked, what it is to do (`action`), and what it reads in the original.
+
+    `fields` are the values the agency keeps of the declaration, `lists` its repeated ones (legs, lines); `reference`
+    is the trader's own reference, where magic words are looked for; `references` came with the task from others.
+    `at_ms` (milliseconds since the epoch) rises strictly over all requests of a sandbox.
+    """
+
+    agency: str
+    action: str
+    task_id: str
+    sender: str
+    at_ms: int
+    root: str
+    reference: str
+    fields: dict[str, str]
+    lists: dict[str, list[dict[str, str]]] = field(default_factory=dict)
+    references: dict[str, str] = field(default_factory=dict)
+    leg: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """What a response document says: its root, the fields repeated from the request (`about`), and the new ones."""
+
+    root: str
+    about: Mapping[str, str]
+    values: Mapping[str, str] = NO_FIELDS
+    items: tuple[Mapping[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """One notice: to be sent at `due_ms`, `copies` times, about the task `task_id`; its document is written when sent."""
+
+    notice_id: str
+    agency: str
+    task_id: str
+    due_ms: int
+    statement: Statement
+    copies: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What came of a request. `answer` is the notice in the SOAP reply, `notices` follow later.
+
+    `business_key` and `action` are what effects are counted by; `attempt` counts filings of a key that had become
+    free again. A `duplicate` (of another task that is alive) and a `refusal` had no effect.
+    """
+
+    business_key: str
+    action: str
+    answer: Notice | None
+    notices: tuple[Notice, ...] = ()
+    kind: EventKind = "effect"
+    attempt: int = 1
+    duplicate_of: str | None = None
+    verdict: Literal["acknowledged", "rejected"] = "acknowledged"
+    code: str = ""
+    text: str = ""
+
+
+def describe(request: Request, decision: Decision) -> dict[str, Any]:
+    """The journal's line: what was decided, and the request, from which the same decision can be made again."""
+    return {
+        "kind": decision.kind,
+        "agency": request.agency,
+        "business_key": decision.business_key,
+        "action": decision.action,
+        "attempt": decision.attempt,
+        "task_id": request.task_id,
+        "at_ms": request.at_ms,
+        "sender": request.sender,
+        "asked": request.action,
+        "root": request.root,
+        "reference": request.reference,
+        "fields": request.fields,
+        "lists": request.lists,
+        "references": request.references,
+        "leg": request.leg,
+    } | ({"duplicate_of": decision.duplicate_of} if decision.duplicate_of else {})
+
+
+def recall(line: Mapping[str, Any]) -> Request:
+    """The request of a journal's line."""
+    return Request(
+        agency=line["agency"],
+        action=line["asked"],
+        task_id=line["task_id"],
+        sender=line["sender"],
+        at_ms=line["at_ms"],
+        root=line["root"],
+        reference=line["reference"],
+        fields=line["fields"],
+        lists=line["lists"],
+        references=line["references"],
+        leg=line["leg"],
+    )

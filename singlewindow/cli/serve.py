@@ -1,0 +1,16 @@
+"""`singlewindow serve`: one gateway process."""
+
+from __future__ import annotations
+
+import uvloop
+
+from singlewindow.settings import load_settings
+from singlewindow.wiring import run_gateway
+
+
+def serve() -> None:
+    """Serve the HTTP interface on SINGLEWINDOW_LISTEN. Several processes may share the port.
+
+    Needs SINGLEWINDOW_DATABASE_URL; SIGTERM finishes what is in flight and stops.
+    """
+    uvloop.run(run_gateway(load_settings()))

@@ -1,0 +1,206 @@
+"""`singlewindow up`: the whole national chain on this machine with one command."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import socket
+import sys
+import urllib.error
+import urllib.request
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.console import Console
+
+from singlewindow.cli.client import SANDBOX_KEYS
+from singlewindow.engines.child import Child
+from singlewindow.engines.embedded import Engines, data_dir_held, prepare_engines
+from singlewindow.engines.supervisor import Supervisor
+from singlewindow.errors import ConfigurationError
+from singlewindow.keys import load_keys
+from singlewindow.ledger.migrating import migrate
+from singlewindow.settings import PREFIX, Settings, load_settings
+from singlewindow.wiring import AGENCIES, open_ledger
+
+SANDBOX_TRADER = "Sandbox Trader"
+SAMPLE = Path(__file__).parent.parent / "xsd" / "sets" / "export-1" / "samples" / "valid" / "four_legs.xml"
+
+
+@dataclass(frozen=True, slots=True)
+class Chain:
+    """Where the chain of one `up` runs, and the environment its processes share."""
+
+    settings: Settings
+    engines: Engines
+    agencies_url: str
+    environment: Mapping[str, str]
+
+    @property
+    def url(self) -> str:
+        """The gateway's own address."""
+        return f"http://{self.settings.listen}"
+
+
+def up(
+    *,
+    data: Path | None = None,
+    listen: str | None = None,
+    workers: int | None = None,
+    message_sets: Path | None = None,
+    ready_file: Path | None = None,
+) -> None:
+    """Run PostgreSQL, Valkey, the gateway, its lanes and sandbox agencies until Ctrl-C.
+
+    Whatever dies is started again. Logs are in DATA/log. Nothing but the gateway's port is opened on the network,
+    and that on loopback unless --listen says otherwise.
+
+    Parameters
+    ----------
+    data
+        Folder of the databases, keys and logs; default ./data.
+    listen
+        HOST:PORT of the gateway; default 127.0.0.1:8080. Port 0 takes a free one.
+    workers
+        Gateway processes sharing the port; default 1.
+    message_sets
+        Folder with message sets of your own.
+    ready_file
+        Written when everything answers: JSON with url, api_key, operator_key, pid and the agencies' WSDLs.
+    """
+    settings = _settle(load_settings(), data, listen, workers, message_sets)
+    if ready_file is not None:
+        ready_file.unlink(missing_ok=True)
+    console = Console(highlight=False)
+    with data_dir_held(settings.data_dir), Supervisor(log_dir=settings.data_dir / "log") as supervisor:
+        engines = prepare_engines(
+            settings.data_dir, database_url=settings.database_url, redis_url=settings.redis_url
+        )
+        if engines.children:
+            supervisor.add(*engines.children)
+        chain = _chain(settings, engines)
+        keys = asyncio.run(_prepare_ledger(chain))
+        supervisor.add(_python(chain, "sandbox", f"{chain.agencies_url}/sandbox/magic"))
+        supervisor.add(_python(chain, "work"), *_gateways(chain))
+        _announce(console, chain, keys, ready_file)
+        supervisor.run_until_stopped()
+        console.print("stopping …")
+    console.print("stopped; everything is kept in " + str(settings.data_dir))
+
+
+def _settle(
+    settings: Settings, data: Path | None, listen: str | None, workers: int | None, message_sets: Path | None
+) -> Settings:
+    """The settings with the command line's word over the environment's, paths absolute, a free port chosen."""
+    chosen = {
+        "data_dir": (data or settings.data_dir).absolute(),
+        "listen": _free_port(listen or settings.listen),
+        "workers": workers or settings.workers,
+        "message_sets": message_sets.absolute() if message_sets else settings.message_sets,
+    }
+    return settings.model_copy(update=chosen)
+
+
+def _free_port(listen: str) -> str:
+    host, _, port = listen.rpartition(":")
+    if not port.isdigit():
+        raise ConfigurationError(f"--listen wants HOST:PORT, not {listen!r}")
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host or "127.0.0.1", int(port)))
+        except OSError as error:
+            raise ConfigurationError(f"cannot listen on {listen}: {error.strerror}; choose another --listen") from error
+        return f"{host or '127.0.0.1'}:{probe.getsockname()[1]}"
+
+
+def _chain(settings: Settings, engines: Engines) -> Chain:
+    agencies_url = f"http://{_free_port('127.0.0.1:0')}"
+    own = {
+        "DATABASE_URL": engines.urls.database_url,
+        "REDIS_URL": engines.urls.redis_url,
+        "DATA_DIR": str(settings.data_dir),
+        "LISTEN": settings.listen,
+        "WORKERS": str(settings.workers),
+        "AGENCIES_URL": agencies_url,
+        "URL": f"http://{settings.listen}",
+    }
+    if settings.message_sets:
+        own["MESSAGE_SETS"] = str(settings.message_sets)
+    environment = {**os.environ, **{f"{PREFIX}{name}": value for name, value in own.items()}}
+    chosen = {"database_url": engines.urls.database_url, "redis_url": engines.urls.redis_url}
+    return Chain(settings.model_copy(update={**chosen, "agencies_url": agencies_url}), engines, agencies_url, environment)
+
+
+async def _prepare_ledger(chain: Chain) -> dict[str, str]:
+    """Migrate, and make the sandbox's trader and keys the first time."""
+    await migrate(chain.engines.urls.database_url)
+    folder = chain.settings.data_dir / "keys"
+    load_keys(chain.settings.keys_dir or folder)
+    stored = folder / SANDBOX_KEYS
+    async with open_ledger(chain.settings) as ledger:
+        if stored.exists():
+            known: dict[str, str] = json.loads(stored.read_text("utf-8"))
+            if await ledger.traders.authenticate(known["api_key"]) is not None:
+                return known
+        trader = await ledger.traders.create(SANDBOX_TRADER, [], all_codes=True)
+        keys = {
+            "trader": str(trader),
+            "api_key": await ledger.traders.create_key(trader, ["submit", "read"]),
+            "operator_key": await ledger.traders.create_key(trader, ["submit", "read", "operate"]),
+        }
+    with os.fdopen(os.open(stored, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+        json.dump(keys, file)
+    return keys
+
+
+def _python(chain: Chain, command: str, ready_url: str | None = None, *, number: int = 0) -> Child:
+    name = command if not number else f"{command}-{number}"
+    argv = (sys.executable, "-m", "singlewindow", command)
+    if ready_url is None:
+        return Child(name=name, argv=argv, env=chain.environment)
+    return Child(name=name, argv=argv, env=chain.environment, ready=lambda: _answers(ready_url))
+
+
+def _gateways(chain: Chain) -> list[Child]:
+    ready = f"{chain.url}/health/ready"
+    return [_python(chain, "serve", ready, number=number) for number in range(1, chain.settings.workers + 1)]
+
+
+def _answers(url: str) -> bool:
+    with suppress(urllib.error.URLError, OSError, ValueError), urllib.request.urlopen(url, timeout=1) as response:  # noqa: S310 - our own loopback address
+        return int(response.status) == 200
+    return False
+
+
+def _announce(console: Console, chain: Chain, keys: Mapping[str, str], ready_file: Path | None) -> None:
+    ready = {
+        "url": chain.url,
+        "api_key": keys["api_key"],
+        "operator_key": keys["operator_key"],
+        "pid": os.getpid(),
+        "agencies": {agency: f"{chain.agencies_url}/{agency}?wsdl" for agency in AGENCIES},
+    }
+    if ready_file is not None:
+        draft = ready_file.with_name(f".{ready_file.name}.{os.getpid()}")
+        draft.write_text(json.dumps(ready, indent=2) + "\n", "utf-8")
+        draft.replace(ready_file)
+    console.print(f"\n[bold]singlewindow[/bold] is ready at [bold]{chain.url}[/bold]")
+    console.print(f"key       {keys['api_key']}\noperator  {keys['operator_key']}\n")
+    console.print("File a four-leg export declaration and wait for its release:\n")
+    print(_curl(chain.url, keys["api_key"]), flush=True)
+    console.print("\nAsk again what became of it:\n")
+    print(f"curl -s -H 'Authorization: Bearer {keys['api_key']}' '{chain.url}/v1/declarations?limit=1'", flush=True)
+    console.print("\nCtrl-C stops everything.", style="dim")
+
+
+def _curl(url: str, key: str) -> str:
+    """A line to paste; a fresh reference each time it is pasted, so that every paste files a declaration of its own."""
+    reference = 'sed "s/FOUR-LEGS-[A-Z0-9-]*/FOUR-LEGS-$(date +%s)/"'
+    return (
+        f"{reference} {SAMPLE} | curl -s -H 'Authorization: Bearer {key}' -H 'Content-Type: application/xml' "
+        f"-H 'Prefer: wait=5' --data-binary @- {url}/v1/declarations"
+    )

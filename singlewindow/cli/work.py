@@ -1,0 +1,16 @@
+"""`singlewindow work`: the lanes that carry declarations to the agencies."""
+
+from __future__ import annotations
+
+import uvloop
+
+from singlewindow.settings import load_settings
+from singlewindow.wiring import run_lanes
+
+
+def work() -> None:
+    """Match declarations and dispatch them to every agency, one lane each. Run as many processes as you like.
+
+    Needs SINGLEWINDOW_DATABASE_URL; SIGTERM finishes the calls under way and stops.
+    """
+    uvloop.run(run_lanes(load_settings()))

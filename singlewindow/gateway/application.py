@@ -1,0 +1,119 @@
+"""The application: one literal table of routes, and the few layers every request passes."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+
+import structlog
+from aiohttp import web
+
+from singlewindow.gateway import agencies, describing, hearing, operating, reading, submitting, validating
+from singlewindow.gateway.authentication import require_scope
+from singlewindow.gateway.in_flight import InFlight
+from singlewindow.gateway.metrics import Metrics
+from singlewindow.gateway.parts import IN_FLIGHT, METRICS, PARTS, STOPPING, TRADER, GatewayParts
+from singlewindow.gateway.problems import Handler, answer_problems
+
+DRAIN_SECONDS = 20.0
+"""How long filings may still run after the last connection has ended."""
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """One operation. `scope` is what the API key must allow; None: no key is needed, or the handler checks itself."""
+
+    method: str
+    path: str
+    handler: Handler
+    scope: str | None = None
+
+
+ROUTES = (
+    Route("POST", "/v1/declarations", submitting.submit, "submit"),
+    Route("POST", "/v1/validations", validating.validate, "submit"),
+    Route("POST", "/v1/declarations/{id}/send", submitting.send_held, "submit"),
+    Route("GET", "/v1/declarations", reading.list_declarations, "read"),
+    Route("GET", "/v1/declarations/{id}", reading.show_declaration, "read"),
+    Route("GET", "/v1/declarations/{id}/events", reading.show_events, "read"),
+    Route("GET", "/v1/declarations/{id}/document", reading.show_document, "read"),
+    Route("GET", "/v1/declarations/{id}/exchanges", reading.show_exchanges, "read"),
+    Route("GET", "/v1/declarations/{id}/responses", reading.show_responses, "read"),
+    Route("GET", "/v1/messages/{id}", reading.show_message, "read"),
+    Route("GET", "/v1/messages/{id}/receipt", reading.show_receipt, "read"),
+    Route("GET", "/v1/cases/{id}", reading.show_case, "read"),
+    Route("GET", "/v1/events", hearing.read_feed, "read"),
+    Route("GET", "/v1/events/stream", hearing.stream_feed, "read"),
+    Route("GET", "/v1/agencies", agencies.list_agencies, "read"),
+    Route("POST", "/v1/traders", operating.register_trader, "operate"),
+    Route("POST", "/v1/keys", operating.create_key, "operate"),
+    Route("DELETE", "/v1/keys/{id}", operating.revoke_key, "operate"),
+    Route("GET", "/v1/message-sets", describing.list_message_sets),
+    Route("GET", "/v1/message-sets/{name}/files/{path:.+}", describing.download_file),
+    Route("POST", "/soap/agencies/{agency}", agencies.receive_notices),
+    Route("GET", "/soap/agencies/{agency}", agencies.describe_notifications),
+    Route("GET", "/health/live", operating.show_liveness),
+    Route("GET", "/health/ready", operating.show_readiness),
+    Route("GET", "/metrics", operating.show_metrics),
+    Route("GET", "/openapi.yaml", describing.show_contract),
+    Route("GET", "/docs/errors/{code}", describing.explain_error),
+)
+
+
+def build_application(parts: GatewayParts) -> web.Application:
+    """The gateway over running parts. Serve it with `serving.serve` or `serving.listening`, which set its limits."""
+    application = web.Application(middlewares=[observe, answer_problems])
+    application[PARTS] = parts
+    application[IN_FLIGHT] = InFlight(parts.settings.intake_limit)
+    application[METRICS] = Metrics()
+    application[STOPPING] = asyncio.Event()
+    application.cleanup_ctx.append(_drain)
+    for route in ROUTES:
+        handler = require_scope(route.scope, route.handler) if route.scope else route.handler
+        application.router.add_route(route.method, route.path, handler, expect_handler=_put_off_continue)
+    return application
+
+
+@web.middleware
+async def observe(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Count, time and log each request, by its route's pattern: ids, queries and contents stay out of logs."""
+    started = time.perf_counter()
+    response = await handler(request)
+    seconds = time.perf_counter() - started
+    resource = request.match_info.route.resource
+    route = resource.canonical if resource else "unknown"
+    trader = request.get(TRADER)
+    request.app[METRICS].count_request(request.method, route, status=response.status, seconds=seconds)
+    named = {"trader": str(trader.id)} if trader else {}
+    log.info(
+        "gateway.request",
+        method=request.method,
+        route=route,
+        status=response.status,
+        seconds=round(seconds, 6),
+        **named,
+    )
+    if not response.prepared:
+        _protect(response)
+    return response
+
+
+def _protect(response: web.StreamResponse) -> None:
+    """What one trader reads belongs in no shared cache, and a document is never guessed to be a page."""
+    response.headers.setdefault("Cache-Control", "no-store")
+    response.headers.setdefault("X-Content-Type-Options", "nosniff")
+
+
+async def _put_off_continue(_request: web.Request) -> None:
+    """The body is asked for by whoever reads it, after authentication, and not by the framework before it."""
+
+
+async def _drain(application: web.Application) -> AsyncIterator[None]:
+    yield
+    left = await application[IN_FLIGHT].drain(DRAIN_SECONDS)
+    if left:
+        log.error("gateway.drain_incomplete", unfinished=left)

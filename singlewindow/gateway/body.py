@@ -1,0 +1,126 @@
+"""Reading a request's body within its limits: media type, content encoding, size, time, and a bounded gunzip."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import zlib
+
+from aiohttp import web
+
+from singlewindow.gateway.refusals import HttpRefusal
+from singlewindow.settings import Settings
+
+XML_TYPES = frozenset({"application/xml", "text/xml"})
+SOAP_TYPES = frozenset({"text/xml", "application/soap+xml"})
+
+CHARSETS = {
+    "utf-8": "utf-8",
+    "utf8": "utf-8",
+    "utf-16": "utf-16",
+    "gbk": "gbk",
+    "gb2312": "gb2312",
+    "gb18030": "gb18030",
+}
+"""Values of the Content-Type's charset that are taken, by their usual name; the XML door decides per message set."""
+
+_DECLARED = re.compile(rb"""<\?xml[^>]{0,80}?encoding\s{0,9}=\s{0,9}["']([A-Za-z0-9._-]{1,40})["']""")
+
+
+async def read_body(request: web.Request, settings: Settings, media_types: frozenset[str]) -> bytes:
+    """The body as its sender meant it, at most `max_body_bytes`. Raises HttpRefusal: 400, 408, 413 or 415."""
+    charset = _check_media_type(request, media_types)
+    zipped = _check_content_encoding(request)
+    limit = settings.max_body_bytes
+    if (request.content_length or 0) > limit:
+        raise _too_large(limit)
+    await _send_continue(request)
+    body = await _receive(request, limit, settings.body_timeout_seconds)
+    if zipped:
+        body = await asyncio.to_thread(gunzip, body, limit)
+    _check_charset(charset, body)
+    return body
+
+
+def gunzip(compressed: bytes, limit: int) -> bytes:
+    """Inflate one or more gzip members to at most `limit` bytes. Raises HttpRefusal: 400 when broken, 413 past it."""
+    inflated, rest = bytearray(), compressed
+    while rest or not inflated:
+        member = zlib.decompressobj(wbits=31)
+        try:
+            inflated += member.decompress(rest, limit + 1 - len(inflated))
+        except zlib.error as error:
+            raise _broken_gzip() from error
+        if len(inflated) > limit:
+            raise _too_large(limit)
+        if not member.eof:
+            raise _broken_gzip()
+        rest = member.unused_data
+    return bytes(inflated)
+
+
+def declared_encoding(body: bytes) -> str:
+    """The encoding a document states by its byte order mark or XML declaration, UTF-8 where it states none."""
+    if body[:2] in (b"\xfe\xff", b"\xff\xfe"):
+        return "utf-16"
+    found = _DECLARED.match(body.removeprefix(b"\xef\xbb\xbf")[:200])
+    return found[1].decode("ascii").lower() if found else "utf-8"
+
+
+def _check_media_type(request: web.Request, media_types: frozenset[str]) -> str | None:
+    """The charset parameter under its usual name, None where there is none."""
+    stated = request.headers.get("Content-Type", "").strip()
+    if not stated or request.content_type not in media_types:
+        expected = " or ".join(sorted(media_types))
+        raise HttpRefusal(415, "unsupported-media-type", f"send Content-Type: {expected}")
+    charset = request.charset
+    if charset is not None and charset.lower() not in CHARSETS:
+        raise HttpRefusal(415, "unsupported-media-type", f"charset may be {', '.join(CHARSETS)}")
+    return None if charset is None else CHARSETS[charset.lower()]
+
+
+def _check_content_encoding(request: web.Request) -> bool:
+    """True for gzip."""
+    stated = [value.strip().lower() for value in request.headers.getall("Content-Encoding", [])]
+    if stated not in ([], ["identity"], ["gzip"]):
+        raise HttpRefusal(415, "unsupported-content-encoding", "send gzip, once, or no Content-Encoding")
+    return stated == ["gzip"]
+
+
+async def _send_continue(request: web.Request) -> None:
+    """Only now, after authentication and the checks of the headers, is the body asked for."""
+    if request.headers.get("Expect", "").lower() == "100-continue":
+        await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+        # the final response has not begun yet
+        request.writer.output_size = 0
+
+
+async def _receive(request: web.Request, limit: int, timeout_seconds: float) -> bytes:
+    body = bytearray()
+    try:
+        async with asyncio.timeout(timeout_seconds):
+            while chunk := await request.content.readany():
+                body += chunk
+                if len(body) > limit:
+                    raise _too_large(limit)
+    except TimeoutError:
+        detail = f"the body was not complete within {timeout_seconds:g} seconds"
+        raise HttpRefusal(408, "request-timeout", detail, close=True) from None
+    except web.RequestPayloadError:
+        raise HttpRefusal(400, "bad-http", "the body is not framed as HTTP demands", close=True) from None
+    return bytes(body)
+
+
+def _check_charset(charset: str | None, body: bytes) -> None:
+    declared = declared_encoding(body)
+    if charset is not None and CHARSETS.get(declared, declared) != charset:
+        detail = f"Content-Type says {charset}, the document {declared}"
+        raise HttpRefusal(400, "encoding-mismatch", detail)
+
+
+def _too_large(limit: int) -> HttpRefusal:
+    return HttpRefusal(413, "too-large", f"at most {limit} bytes are taken, also after gunzip")
+
+
+def _broken_gzip() -> HttpRefusal:
+    return HttpRefusal(400, "bad-content-encoding", "the body is not complete, intact gzip")

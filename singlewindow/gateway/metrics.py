@@ -1,0 +1,61 @@
+"""What Prometheus scrapes. Each process has its own registry; the label `process` keeps their series apart."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+
+SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
+"""Bucket borders of the latency histogram."""
+
+
+class Metrics:
+    """Counts of one process. Labels never hold what a trader wrote: routes by pattern, verdicts and lanes by name."""
+
+    def __init__(self) -> None:
+        self._registry = CollectorRegistry()
+        labels, registry = ["process", "method", "route"], self._registry
+        self._process = str(os.getpid())
+        self._requests = Counter(
+            "singlewindow_requests", "HTTP requests answered", [*labels, "status"], registry=registry
+        )
+        self._seconds = Histogram(
+            "singlewindow_request_seconds", "Time to the answer", labels, buckets=SECONDS, registry=registry
+        )
+        self._declarations = Counter(
+            "singlewindow_declarations", "Declarations by verdict", ["process", "verdict"], registry=registry
+        )
+        self._log_ins = Counter("singlewindow_log_ins_refused", "Refused log-ins", ["process"], registry=registry)
+        self._depth = Gauge("singlewindow_queue_depth", "Tasks in a lane", ["lane"], registry=registry)
+        self._age = Gauge("singlewindow_queue_age_seconds", "Age of a lane's oldest task", ["lane"], registry=registry)
+
+    def count_request(self, method: str, route: str, *, status: int, seconds: float) -> None:
+        """One request answered."""
+        self._requests.labels(self._process, method, route, str(status)).inc()
+        self._seconds.labels(self._process, method, route).observe(seconds)
+
+    def count_verdicts(self, verdicts: Iterable[str]) -> None:
+        """Declarations of one message."""
+        for verdict in verdicts:
+            self._declarations.labels(self._process, verdict).inc()
+
+    def count_refused_log_in(self) -> None:
+        """A request without a valid key or password."""
+        self._log_ins.labels(self._process).inc()
+
+    def show_queue(self, lanes: Iterable[Mapping[str, Any]]) -> None:
+        """The lanes as the ledger counts them: `lane`, `depth` and `oldest` (a time)."""
+        self._depth.clear()
+        self._age.clear()
+        now = datetime.now(UTC)
+        for lane in lanes:
+            self._depth.labels(lane["lane"]).set(lane["depth"])
+            self._age.labels(lane["lane"]).set(max(0.0, (now - lane["oldest"]).total_seconds()))
+
+    def render(self) -> bytes:
+        """Everything in the text format."""
+        return generate_latest(self._registry)

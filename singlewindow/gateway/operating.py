@@ -1,0 +1,124 @@
+"""For those who run it: health, metrics, and the registration of traders and keys."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import orjson
+from aiohttp import web
+
+from singlewindow.errors import SingleWindowError, Unavailable
+from singlewindow.gateway.answers import answer_json, read_id
+from singlewindow.gateway.body import read_body
+from singlewindow.gateway.parts import METRICS, PARTS, STOPPING, Check
+from singlewindow.gateway.refusals import HttpRefusal, not_found
+from singlewindow.ledger.traders import SCOPES
+
+CHECK_SECONDS = 1.0
+"""A part that has not said within this that it serves does not."""
+
+JSON_TYPES = frozenset({"application/json"})
+TRADER_SCOPES = ("submit", "read")
+"""What the first key of a new trader may do."""
+
+MAX_CODES = 1000
+MAX_TEXT = 200
+
+
+async def show_liveness(_request: web.Request) -> web.Response:
+    """The process runs its event loop. Nothing else is looked at, so that a database's trouble restarts nobody."""
+    return answer_json({"status": "live"})
+
+
+async def show_readiness(request: web.Request) -> web.Response:
+    """200 when every part serves, else 503 naming the parts that do not. Valkey only makes us faster."""
+    checks = request.app[PARTS].checks
+    results = dict(zip(checks, await asyncio.gather(*map(_check, checks.values())), strict=True))
+    if request.app[STOPPING].is_set():
+        results["process"] = "shutting down"
+    ready = all(result == "ready" for result in results.values())
+    notices = "connected" if request.app[PARTS].bus.connected else "polling"
+    report = {"status": "ready" if ready else "not ready", "parts": results, "notifications": notices}
+    return answer_json(report, status=200 if ready else 503, headers=None if ready else {"Retry-After": "2"})
+
+
+async def show_metrics(request: web.Request) -> web.Response:
+    """Prometheus text; the queue's depth is left out while the ledger is away."""
+    metrics = request.app[METRICS]
+    try:
+        metrics.show_queue(await request.app[PARTS].tasks.depths())
+    except Unavailable:
+        metrics.show_queue([])
+    return web.Response(body=metrics.render(), headers={"Content-Type": "text/plain; version=0.0.4; charset=utf-8"})
+
+
+async def register_trader(request: web.Request) -> web.Response:
+    """POST /v1/traders {"name", "codes"}: 201 with the trader's id and first API key, which is shown this once."""
+    traders = request.app[PARTS].traders
+    stated = await _read_object(request)
+    name, codes = _text(stated, "name"), _texts(stated, "codes")
+    if await traders.find_by_name(name) is not None:
+        raise HttpRefusal(409, "trader-exists", "a trader with this name is registered; make it a key instead")
+    trader = await traders.create(name, codes)
+    key = await traders.create_key(trader, TRADER_SCOPES)
+    return answer_json({"trader": str(trader), "name": name, "codes": codes, "api_key": key}, status=201)
+
+
+async def create_key(request: web.Request) -> web.Response:
+    """POST /v1/keys {"trader": name, "scopes"}: 201 with a further key; two may be live at a time."""
+    traders = request.app[PARTS].traders
+    stated = await _read_object(request)
+    scopes = _texts(stated, "scopes") if "scopes" in stated else list(TRADER_SCOPES)
+    if not set(scopes) <= SCOPES:
+        raise HttpRefusal(400, "bad-parameter", f"scopes are {', '.join(sorted(SCOPES))}")
+    trader = await traders.find_by_name(_text(stated, "trader"))
+    if trader is None:
+        raise not_found()
+    key = await traders.create_key(trader, scopes)
+    holder = await traders.authenticate(key)
+    key_id = None if holder is None else str(holder.key_id)
+    return answer_json({"key_id": key_id, "trader": str(trader), "scopes": scopes, "api_key": key}, status=201)
+
+
+async def revoke_key(request: web.Request) -> web.Response:
+    """DELETE /v1/keys/{id}: 204; every process has noticed within two seconds."""
+    if not await request.app[PARTS].traders.revoke_key(read_id(request)):
+        raise not_found()
+    return web.Response(status=204)
+
+
+async def _check(check: Check) -> str:
+    try:
+        async with asyncio.timeout(CHECK_SECONDS):
+            await check()
+    except TimeoutError:
+        return "no answer"
+    except SingleWindowError as error:
+        return error.detail
+    return "ready"
+
+
+async def _read_object(request: web.Request) -> dict[str, Any]:
+    body = await read_body(request, request.app[PARTS].settings, JSON_TYPES)
+    try:
+        stated = orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        raise HttpRefusal(400, "bad-request", f"not JSON: {error}") from error
+    if not isinstance(stated, dict):
+        raise HttpRefusal(400, "bad-request", "a JSON object is expected")
+    return stated
+
+
+def _text(stated: dict[str, Any], name: str) -> str:
+    value = stated.get(name)
+    if not isinstance(value, str) or not 0 < len(value.strip()) <= MAX_TEXT:
+        raise HttpRefusal(400, "bad-parameter", f"{name} must be a text of 1 to {MAX_TEXT} characters")
+    return value.strip()
+
+
+def _texts(stated: dict[str, Any], name: str) -> list[str]:
+    values = stated.get(name, [])
+    if not isinstance(values, list) or len(values) > MAX_CODES:
+        raise HttpRefusal(400, "bad-parameter", f"{name} must be a list of at most {MAX_CODES} texts")
+    return [_text({name: value}, name) for value in values]

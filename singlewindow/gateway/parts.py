@@ -1,0 +1,75 @@
+"""What the gateway is given by wiring, and the typed keys under which its application keeps things."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from aiohttp import web
+
+from singlewindow.gateway.bus import Bus
+from singlewindow.gateway.in_flight import InFlight
+from singlewindow.gateway.metrics import Metrics
+from singlewindow.ledger.intake import Intake
+from singlewindow.ledger.outcomes import Word
+from singlewindow.ledger.reading import Reader
+from singlewindow.ledger.tasks import Tasks
+from singlewindow.ledger.traders import Trader, Traders
+from singlewindow.messages.judgement import Judgement
+from singlewindow.messages.manifest import MessageSet
+from singlewindow.settings import Settings
+from singlewindow.xsd.soap_replies import TaskNotice
+
+ReadWords = Callable[[str, Sequence[TaskNotice]], list[Word]]
+"""Turns an agency's pushed notices into words for the ledger, by the agency's name."""
+
+Check = Callable[[], Awaitable[None]]
+"""A readiness check: returns when the part serves, raises a SingleWindowError when it does not."""
+
+
+class Judge(Protocol):
+    """The one XML door as the gateway uses it."""
+
+    async def judge(self, body: bytes, *, message_set: str | None = None) -> Judgement:
+        """The verdict on a message. Raises a TraderMistake with `status` where the bytes cannot be judged at all."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class GatewayParts:
+    """Everything the gateway works with, open and running; the gateway closes none of it.
+
+    `sets` are the installed message sets by name. `checks` name the parts without which `/health/ready` says 503.
+    `explain_code` gives a sentence on an error code of the XML door, or None for a code it does not know.
+    """
+
+    settings: Settings
+    traders: Traders
+    intake: Intake
+    reader: Reader
+    tasks: Tasks
+    door: Judge
+    sets: Mapping[str, MessageSet]
+    bus: Bus
+    read_words: ReadWords
+    checks: Mapping[str, Check] = field(default_factory=dict)
+    explain_code: Callable[[str], str | None] = lambda _code: None
+
+    @property
+    def agencies(self) -> list[str]:
+        """The names of all agencies that the installed sets route to."""
+        routes = [route for message_set in self.sets.values() for route in message_set.routes]
+        named = {route.agency for route in routes} | {name for route in routes for name in route.agencies.values()}
+        return sorted(named - {""})
+
+
+PARTS = web.AppKey("parts", GatewayParts)
+IN_FLIGHT = web.AppKey("in_flight", InFlight)
+METRICS = web.AppKey("metrics", Metrics)
+STOPPING = web.AppKey("stopping", asyncio.Event)
+"""Set once the process has been told to end: not ready any more, long waits are cut short."""
+
+TRADER = web.RequestKey("trader", Trader)
+"""Who sent a request, present wherever the route asks for a scope."""

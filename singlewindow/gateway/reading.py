@@ -1,0 +1,102 @@
+"""Everything a trader reads: declarations, messages, receipts, documents and cases. Others' ids answer 404."""
+
+from __future__ import annotations
+
+import base64
+from typing import TypeVar
+
+import orjson
+from aiohttp import web
+
+from singlewindow.gateway.answers import (
+    answer_json,
+    check_parameters,
+    read_id,
+    read_number,
+    read_optional_id,
+    read_time,
+)
+from singlewindow.gateway.negotiation import choose_form
+from singlewindow.gateway.parts import PARTS, TRADER
+from singlewindow.gateway.refusals import not_found
+from singlewindow.gateway.xml_view import write_receipt
+
+Found = TypeVar("Found")
+
+FILTERS = frozenset({"key", "status", "kind", "since", "until", "after", "limit"})
+PAGE, MAX_PAGE = 50, 200
+
+
+async def list_declarations(request: web.Request) -> web.Response:
+    """A page, newest first. `next` is the `after` of the next page, null on the last."""
+    check_parameters(request, FILTERS)
+    limit = max(1, read_number(request, "limit", default=PAGE, most=MAX_PAGE))
+    found = await request.app[PARTS].reader.declarations(
+        request[TRADER].id,
+        key=request.query.get("key"),
+        status=request.query.get("status"),
+        kind=request.query.get("kind"),
+        since=read_time(request, "since"),
+        until=read_time(request, "until"),
+        after=read_optional_id(request, "after"),
+        limit=limit,
+    )
+    return answer_json({"declarations": found, "next": found[-1]["id"] if len(found) == limit else None})
+
+
+async def show_declaration(request: web.Request) -> web.Response:
+    """Status, parts, legs, holder, what is waited for."""
+    view = await request.app[PARTS].reader.declaration(request[TRADER].id, read_id(request))
+    return answer_json(_found(view))
+
+
+async def show_events(request: web.Request) -> web.Response:
+    """The history of one declaration, oldest first."""
+    reader, trader, declaration = request.app[PARTS].reader, request[TRADER].id, read_id(request)
+    _found(await reader.declaration(trader, declaration))
+    return answer_json({"events": await reader.events(trader, declaration)})
+
+
+async def show_document(request: web.Request) -> web.Response:
+    """The message the declaration came in, byte for byte, with its SHA-256 as Repr-Digest (RFC 9530)."""
+    content, sha256 = _found(await request.app[PARTS].reader.document(request[TRADER].id, read_id(request)))
+    digest = base64.b64encode(bytes.fromhex(sha256)).decode()
+    headers = {"Repr-Digest": f"sha-256=:{digest}:", "Content-Disposition": 'attachment; filename="declaration.xml"'}
+    return web.Response(body=content, content_type="application/xml", headers=headers)
+
+
+async def show_exchanges(request: web.Request) -> web.Response:
+    """The SOAP requests and replies it took part in."""
+    found = await request.app[PARTS].reader.exchanges(request[TRADER].id, read_id(request))
+    return answer_json({"exchanges": _found(found)})
+
+
+async def show_responses(request: web.Request) -> web.Response:
+    """What the authorities said, with their documents as received."""
+    found = await request.app[PARTS].reader.responses(request[TRADER].id, read_id(request))
+    return answer_json({"responses": _found(found)})
+
+
+async def show_message(request: web.Request) -> web.Response:
+    """A message and the current views of its declarations."""
+    return answer_json(_found(await request.app[PARTS].reader.message(request[TRADER].id, read_id(request))))
+
+
+async def show_receipt(request: web.Request) -> web.Response:
+    """The receipt exactly as stored, or an XML view of it."""
+    form = choose_form(request)
+    receipt = _found(await request.app[PARTS].reader.receipt(request[TRADER].id, read_id(request)))
+    if form == "xml":
+        return web.Response(body=write_receipt(orjson.loads(receipt)), content_type="application/xml")
+    return web.Response(body=receipt, content_type="application/json")
+
+
+async def show_case(request: web.Request) -> web.Response:
+    """A consignment with its documents, as far as this trader may see them."""
+    return answer_json(_found(await request.app[PARTS].reader.case(request[TRADER].id, read_id(request))))
+
+
+def _found(value: Found | None) -> Found:
+    if value is None:
+        raise not_found()
+    return value

@@ -1,0 +1,83 @@
+"""Serving an application on a socket, and ending it gracefully."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import structlog
+from aiohttp import web
+
+from singlewindow.gateway.limits import GuardedRunner
+from singlewindow.gateway.parts import STOPPING
+from singlewindow.settings import Settings
+
+SHUTDOWN_SECONDS = 20.0
+"""How long requests in work may take to finish once the process was told to end."""
+
+BACKLOG = 1024
+
+log = structlog.get_logger()
+
+
+async def serve(
+    application: web.Application,
+    settings: Settings,
+    *,
+    listener: socket.socket | None = None,
+    reuse_port: bool = False,
+    stop: asyncio.Event | None = None,
+) -> None:
+    """Serve until SIGTERM or SIGINT (or `stop` is set): not ready, no new connections, finish what is in work, return.
+
+    `listener` is a bound socket to use instead of `settings.listen`; `reuse_port` lets several processes share the
+    port. A second signal changes nothing.
+    """
+    stop = stop or _stop_on_signals()
+    async with listening(application, settings, listener=listener, reuse_port=reuse_port) as url:
+        log.info("gateway.listening", url=url)
+        await stop.wait()
+        log.info("gateway.stopping")
+
+
+@asynccontextmanager
+async def listening(
+    application: web.Application,
+    settings: Settings,
+    *,
+    listener: socket.socket | None = None,
+    reuse_port: bool = False,
+) -> AsyncIterator[str]:
+    """The application on its socket; yields its URL. Leaving finishes the requests in work, up to 20 seconds."""
+    runner = GuardedRunner(
+        application,
+        header_timeout_seconds=settings.header_timeout_seconds,
+        shutdown_timeout_seconds=SHUTDOWN_SECONDS,
+    )
+    await runner.setup()
+    try:
+        site = _site(runner, settings, listener, reuse_port=reuse_port)
+        await site.start()
+        host, port = runner.addresses[0][:2]
+        yield f"http://{f'[{host}]' if ':' in host else host}:{port}"
+    finally:
+        application[STOPPING].set()
+        await runner.cleanup()
+
+
+def _site(
+    runner: GuardedRunner, settings: Settings, listener: socket.socket | None, *, reuse_port: bool
+) -> web.BaseSite:
+    if listener is not None:
+        return web.SockSite(runner, listener, backlog=BACKLOG)
+    return web.TCPSite(runner, settings.host, settings.port, backlog=BACKLOG, reuse_port=reuse_port)
+
+
+def _stop_on_signals() -> asyncio.Event:
+    stop, loop = asyncio.Event(), asyncio.get_running_loop()
+    for name in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(name, stop.set)
+    return stop

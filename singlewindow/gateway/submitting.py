@@ -1,0 +1,120 @@
+"""POST /v1/declarations: read, judge, check the company, file durably, answer with the receipt as it was stored."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import orjson
+from aiohttp import web
+
+from singlewindow.gateway.answers import answer_json, read_id
+from singlewindow.gateway.body import XML_TYPES, read_body
+from singlewindow.gateway.negotiation import Form, choose_form
+from singlewindow.gateway.parts import IN_FLIGHT, METRICS, PARTS, TRADER, GatewayParts
+from singlewindow.gateway.refusals import HttpRefusal, not_found
+from singlewindow.gateway.verdicts import check_direction, find_foreign, refuse_untakable
+from singlewindow.gateway.waiting import await_settled, read_patience
+from singlewindow.gateway.xml_view import write_receipt
+from singlewindow.ledger.intake import Filed, Submission
+from singlewindow.ledger.traders import Trader
+
+MAX_IDEMPOTENCY_KEY = 255
+
+
+async def submit(request: web.Request) -> web.Response:
+    """File the declarations of one message; 202 with the receipt, or 200 when waited for and settled."""
+    form, key, patience = choose_form(request), read_idempotency_key(request), read_patience(request)
+    with request.app[IN_FLIGHT].admit():
+        filed = await _read_and_file(request, key)
+    receipt = orjson.loads(filed.receipt)
+    if not filed.replayed:
+        request.app[METRICS].count_verdicts(entry["verdict"] for entry in receipt["declarations"])
+    settled = None
+    if patience is not None and form == "json":
+        settled = await await_settled(request, request[TRADER].id, filed.message_id, seconds=patience)
+    if settled is not None:
+        return _answer_settled(filed, settled, patience)
+    return _answer_received(filed, receipt, form)
+
+
+async def _read_and_file(request: web.Request, key: str | None) -> Filed:
+    parts, trader = request.app[PARTS], request[TRADER]
+    body = await read_body(request, parts.settings, XML_TYPES)
+    submission = await prepare(parts, trader, body, message_set=read_message_set(request), key=key)
+    # from here on a vanished client must not undo half of the work
+    filed = await request.app[IN_FLIGHT].keep(parts.intake.file(submission))
+    parts.bus.announce({trader.id})
+    return filed
+
+
+async def prepare(
+    parts: GatewayParts, trader: Trader, body: bytes, *, message_set: str | None, key: str | None
+) -> Submission:
+    """Judge a body and decide what may be filed of it. Raises a TraderMistake; nothing is stored yet."""
+    judgement = await parts.door.judge(body, message_set=message_set)
+    check_direction(judgement)
+    found = parts.sets[judgement.message_set]
+    foreign = find_foreign(judgement, trader, found)
+    refuse_untakable(judgement, foreign, found)
+    return Submission(
+        trader.id,
+        judgement.message_set,
+        judgement.root,
+        body,
+        judgement,
+        foreign,
+        idempotency_key=key,
+        environment=parts.settings.environment,
+    )
+
+
+async def send_held(request: web.Request) -> web.Response:
+    """POST /v1/declarations/{id}/send: let a held declaration go although documents are missing."""
+    parts, trader, declaration = request.app[PARTS], request[TRADER].id, read_id(request)
+    sent = await parts.tasks.send_held(trader, declaration)
+    view = await parts.reader.declaration(trader, declaration)
+    if view is None:
+        raise not_found()
+    if not sent:
+        raise HttpRefusal(409, "not-held", f"the declaration is {view['status']}, and only a held one can be sent")
+    return answer_json(view, status=202)
+
+
+def read_idempotency_key(request: web.Request) -> str | None:
+    """The Idempotency-Key: 1 to 255 printable ASCII characters. Raises HttpRefusal (400)."""
+    stated = request.headers.getall("Idempotency-Key", [])
+    if not stated:
+        return None
+    key = stated[0].strip()
+    if len(stated) > 1 or not (0 < len(key) <= MAX_IDEMPOTENCY_KEY and key.isascii() and key.isprintable()):
+        detail = f"Idempotency-Key must be one value of 1 to {MAX_IDEMPOTENCY_KEY} printable ASCII characters"
+        raise HttpRefusal(400, "bad-parameter", detail)
+    return key
+
+
+def read_message_set(request: web.Request) -> str | None:
+    """The set named by Message-Set, needed only where a root belongs to several. Raises HttpRefusal (422)."""
+    name = request.headers.get("Message-Set")
+    installed = request.app[PARTS].sets
+    if name is not None and name not in installed:
+        raise HttpRefusal(422, "unknown-message-set", f"installed message sets: {', '.join(sorted(installed))}")
+    return name
+
+
+def _answer_received(filed: Filed, receipt: dict[str, Any], form: Form) -> web.Response:
+    headers = _headers(filed)
+    if form == "xml":
+        return web.Response(status=202, body=write_receipt(receipt), content_type="application/xml", headers=headers)
+    return web.Response(status=202, body=filed.receipt, content_type="application/json", headers=headers)
+
+
+def _answer_settled(filed: Filed, views: list[dict[str, Any]], patience: int | None) -> web.Response:
+    """The receipt goes in unchanged, byte for byte."""
+    body = b'{"receipt":' + filed.receipt + b',"declarations":' + orjson.dumps(views) + b"}"
+    headers = _headers(filed) | {"Preference-Applied": f"wait={patience}"}
+    return web.Response(status=200, body=body, content_type="application/json", headers=headers)
+
+
+def _headers(filed: Filed) -> dict[str, str]:
+    headers = {"Location": f"/v1/messages/{filed.message_id}"}
+    return headers | ({"Idempotent-Replay": "true"} if filed.replayed else {})

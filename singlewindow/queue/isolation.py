@@ -1,0 +1,74 @@
+"""Poison is isolated: what failed in company goes out in smaller company, at last alone."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Iterable, Sequence
+from uuid import UUID
+
+from singlewindow.errors import SingleWindowError
+from singlewindow.queue.failures import capture
+from singlewindow.queue.port import Claim, Perform
+
+_REMEMBERED = 20_000
+
+
+class Isolation:
+    """How many tasks may share a call with a given one, at most `batch_size`.
+
+    Two sources: what failed in this process (remembered for the last 20,000 tasks), and the claim itself, so that a
+    task that kills its worker is isolated by the next worker too.
+    """
+
+    def __init__(self, batch_size: int, *, max_attempts: int) -> None:
+        self._batch_size = max(batch_size, 1)
+        self._max_attempts = max_attempts
+        self._companies: OrderedDict[UUID, int] = OrderedDict()
+
+    def company(self, claim: Claim) -> int:
+        """The largest call this task may be part of. The last attempt is made alone: nobody dies of a neighbour."""
+        if claim.attempt >= self._max_attempts:
+            return 1
+        company = self._companies.get(claim.task_id, self._batch_size)
+        if claim.outcome_unknown:
+            company = min(company, self._batch_size // 10 ** (claim.attempt - 1))
+        return max(company, 1)
+
+    def blame(self, task_ids: Sequence[UUID], *, temporary: bool) -> None:
+        """A whole call failed: its tasks go in a quarter of the company next, or alone when one of them is at fault."""
+        company = max(len(task_ids) // 4, 1) if temporary else 1
+        for task_id in task_ids:
+            self._companies[task_id] = company
+            self._companies.move_to_end(task_id)
+        while len(self._companies) > _REMEMBERED:
+            self._companies.popitem(last=False)
+
+    def absolve(self, task_ids: Iterable[UUID]) -> None:
+        """The agency read a call with these tasks."""
+        for task_id in task_ids:
+            self._companies.pop(task_id, None)
+
+
+def one_by_one(perform: Perform) -> Perform:
+    """Wrap work that is safe to repeat at once (matching): a batch that fails unexpectedly is worked through singly.
+
+    Errors that time heals are passed on untouched; of those found singly the last is raised after all were tried.
+    """
+
+    async def perform_isolated(claims: list[Claim]) -> int | None:
+        outcome = await capture(_perform(perform, claims))
+        if not isinstance(outcome, Exception):
+            return outcome
+        if len(claims) == 1 or (isinstance(outcome, SingleWindowError) and outcome.temporary):
+            raise outcome
+        outcomes = [await capture(_perform(perform, [claim])) for claim in claims]
+        failed = [outcome for outcome in outcomes if isinstance(outcome, Exception)]
+        if failed:
+            raise failed[-1]
+        return None
+
+    return perform_isolated
+
+
+async def _perform(perform: Perform, claims: list[Claim]) -> int | None:
+    return await perform(claims)

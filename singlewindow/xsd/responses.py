@@ -1,0 +1,140 @@
+"""Reading what authorities say: leniently, since real responses break their own schemas, and never dropping one."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta, timezone
+
+from lxml import etree
+
+from singlewindow.errors import AgencyError
+from singlewindow.messages.judgement import Problem, ResponseUnit
+from singlewindow.messages.lifecycle import STATES
+from singlewindow.messages.manifest import MessageSet, Root
+from singlewindow.xsd.catalogue import Catalogue
+from singlewindow.xsd.parser import Element, Refused, parse
+from singlewindow.xsd.reading import clark, text_finder
+
+_SECOND_CODE = re.compile(r"\[Code:(-?\d+);Desc:([^\]]*)\]")
+
+
+def read_response(catalogue: Catalogue, document: bytes, message_set: str | None = None) -> tuple[ResponseUnit, ...]:
+    """What a response document says, one entry per declaration it speaks of.
+
+    Raises AgencyError (temporary, outcome unknown) for a document that no installed set can read.
+    """
+    try:
+        element = parse(document)
+    except Refused as error:
+        raise _unreadable(error.detail) from error
+    name = etree.QName(element)
+    installed = catalogue.by_root(name.namespace or "", name.localname, message_set)
+    root = installed.root(name.localname) if installed else None
+    if installed is None or root is None or root.direction != "response":
+        raise _unreadable(f"{name.localname} is not a response of an installed message set")
+    return tuple(_read_unit(unit, installed.message_set, root) for unit in _units(element, root, installed.message_set))
+
+
+def _unreadable(detail: str) -> AgencyError:
+    return AgencyError(f"the agency's document cannot be read: {detail}", temporary=True, outcome_unknown=True)
+
+
+def _units(element: Element, root: Root, message_set: MessageSet) -> Iterable[Element]:
+    return [element] if root.unit == "." else element.findall(clark(root.unit, message_set.namespace))
+
+
+def _read_unit(unit: Element, message_set: MessageSet, root: Root) -> ResponseUnit:
+    code, text = _text(unit, root.status, message_set), _text(unit, root.status_text, message_set)
+    state = root.state or state_of(code, text, message_set)
+    errors = tuple(_errors(unit, message_set, root))
+    if state in {"rejected", "not_released"} and not errors:
+        errors = (_problem(message_set, code, text),)
+    return ResponseUnit(
+        root.kind,
+        code,
+        state,
+        _time(_text(unit, root.status_time, message_set), message_set),
+        text,
+        {name: _text(unit, path, message_set) for name, path in root.key.items()},
+        _numbers(unit, message_set, root, state),
+        errors,
+    )
+
+
+def state_of(code: str, text: str, message_set: MessageSet) -> str | None:
+    """Our state for an authority's code; None where the code or its text says that it changes nothing."""
+    if any(mark == code or (not mark.lstrip("-").isdigit() and mark in text) for mark in message_set.recorded_only):
+        return None
+    if code in message_set.statuses:
+        return message_set.statuses[code]
+    if code.startswith("-") and code[1:].isdigit():
+        return "rejected"
+    return code if code in STATES else None
+
+
+def _numbers(unit: Element, message_set: MessageSet, root: Root, state: str | None) -> dict[str, str]:
+    """The references given; one that is a filler until some state is left out before it."""
+    found = {name: _text(unit, path, message_set) for name, path in root.numbers.items()}
+    found.update(_named_numbers(unit, message_set, root))
+    reached = STATES[state].rank if state else 0
+    return {
+        name: value
+        for name, value in found.items()
+        if value and (name not in root.numbers_from or reached >= STATES[root.numbers_from[name]].rank)
+    }
+
+
+def _named_numbers(unit: Element, message_set: MessageSet, root: Root) -> dict[str, str]:
+    """References given as repeated name and value, where the root's list `references` says so."""
+    fields = root.lists.get("references")
+    if not fields:
+        return {}
+    name, value = (text_finder(fields[field], message_set.namespace) for field in ("name", "value"))
+    entries = unit.iterfind(clark(fields["path"], message_set.namespace))
+    return {name(entry): value(entry) for entry in entries}
+
+
+def _errors(unit: Element, message_set: MessageSet, root: Root) -> Iterable[Problem]:
+    if not root.errors:
+        return
+    finders = {name: text_finder(path, message_set.namespace) for name, path in root.errors.items() if name != "path"}
+    for entry in unit.iterfind(clark(root.errors["path"], message_set.namespace)):
+        found = {name: find(entry) for name, find in finders.items()}
+        yield Problem(
+            f"agency.{message_set.name}.{found.get('code') or 'error'}",
+            found.get("text") or "the authority refuses this",
+            severity=found.get("severity") or "error",
+            message_zh=found.get("text_zh") or None,
+            pointer=found.get("pointer") or None,
+            value=found.get("value") or None,
+        )
+
+
+def _problem(message_set: MessageSet, code: str, text: str) -> Problem:
+    second = _SECOND_CODE.search(text)
+    detail = second[2] if second else text
+    named = f"{code}.{second[1]}" if second else code
+    return Problem(f"agency.{message_set.name}.{named}", detail or "the authority refuses this", message_zh=detail or None)
+
+
+def _text(unit: Element, path: str | None, message_set: MessageSet) -> str:
+    if path is None:
+        return ""
+    return path[1:] if path.startswith("=") else text_finder(path, message_set.namespace)(unit)
+
+
+def _time(text: str, message_set: MessageSet) -> str | None:
+    """The authority's own time as ISO 8601 in UTC with microseconds, so that texts compare as times do."""
+    try:
+        moment = _ceb_time(text, message_set) if message_set.time_format == "ceb" else datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    zoned = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    return zoned.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+
+
+def _ceb_time(text: str, message_set: MessageSet) -> datetime:
+    """yyyyMMddHHmmssfff in the authority's zone."""
+    moment = datetime.strptime(f"{text[:14]}{text[14:17]:0<3}000", "%Y%m%d%H%M%S%f")
+    return moment.replace(tzinfo=timezone(timedelta(hours=message_set.utc_offset_hours)))

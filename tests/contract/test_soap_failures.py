@@ -1,0 +1,390 @@
+"""Every way in which a SOAP exchange goes wrong on the wire, and what it is taken for."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import socket
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from aiohttp import web
+
+from singlewindow.adapters import wire
+from singlewindow.adapters.agency import AgencyProfile, SoapAdapter
+from singlewindow.adapters.outcomes import ReplyRefused
+from singlewindow.adapters.profiles import AGENCIES, CUSTOMS_OPERATIONS, builtin_adapters
+from singlewindow.adapters.soap import LocalFiles, ServiceDescription
+from singlewindow.adapters.wire import Credentials
+from singlewindow.errors import AgencyError, ConfigurationError
+from singlewindow.settings import Settings
+from singlewindow.xsd.soap_descriptions import DESCRIPTIONS
+from singlewindow.xsd.soap_envelope import NAMESPACES, SoapMessage, open_envelope
+from singlewindow.xsd.soap_faults import SoapFault
+from singlewindow.xsd.soap_replies import TaskResult, write_results
+from tests.contract.agency_server import AgencyServer, fault_response
+from tests.contract.test_adapters import fail_to_submit, make_call, submit, task_ids
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+@pytest.fixture
+async def server() -> AsyncIterator[AgencyServer]:
+    agency = AgencyServer()
+    yield agency
+    await agency.stop()
+
+
+@pytest.fixture
+async def adapter(server: AgencyServer) -> AsyncIterator[SoapAdapter]:
+    customs = SoapAdapter(make_profile(await server.start()))
+    yield customs
+    await customs.close()
+
+
+def make_profile(url: str, **changes: Any) -> AgencyProfile:
+    return AgencyProfile("customs", DESCRIPTIONS / "customs.wsdl", url, CUSTOMS_OPERATIONS, **changes)
+
+
+def reply_with(response: Callable[[], web.Response]) -> Handler:
+    async def handle(_request: web.Request) -> web.Response:
+        return response()
+
+    return handle
+
+
+def answer_with(write: Callable[[SoapMessage], bytes]) -> Handler:
+    async def handle(request: web.Request) -> web.Response:
+        return web.Response(body=write(open_envelope(await request.read())))
+
+    return handle
+
+
+SOAP = NAMESPACES["1.1"].encode()
+TEMPORARY_UNKNOWN = (True, True)
+TEMPORARY_KNOWN = (True, False)
+STOP = (False, False)
+
+
+@pytest.mark.parametrize(
+    ("status", "expected"),
+    [
+        (202, TEMPORARY_UNKNOWN),
+        (301, STOP),
+        (302, STOP),
+        (307, STOP),
+        (400, STOP),
+        (401, STOP),
+        (403, STOP),
+        (404, STOP),
+        (408, TEMPORARY_KNOWN),
+        (413, STOP),
+        (429, TEMPORARY_KNOWN),
+        (500, TEMPORARY_UNKNOWN),
+        (502, TEMPORARY_UNKNOWN),
+        (503, TEMPORARY_KNOWN),
+    ],
+)
+async def test_a_status_without_an_answer_is_classified(
+    server: AgencyServer, adapter: SoapAdapter, status: int, expected: tuple[bool, bool]
+) -> None:
+    server.reply_next(reply_with(lambda: web.Response(status=status, headers={"Location": "/agency"}, text="no")))
+    failure = await fail_to_submit(adapter, make_call())
+    assert (failure.temporary, failure.outcome_unknown) == expected
+    assert isinstance(failure, ReplyRefused)
+    assert (failure.status, failure.body) == (status, b"no")
+    assert len(server.requests) == 1
+
+
+async def test_an_answer_under_an_error_status_is_not_taken(server: AgencyServer, adapter: SoapAdapter) -> None:
+    call = make_call()
+
+    async def fail_with_results(request: web.Request) -> web.Response:
+        results = [TaskResult(task_id, "acknowledged") for task_id in task_ids(call)]
+        return web.Response(status=500, body=write_results(open_envelope(await request.read()), results))
+
+    server.reply_next(fail_with_results)
+    assert (await fail_to_submit(adapter, call)).outcome_unknown
+
+
+@pytest.mark.parametrize("status", [429, 503])
+async def test_retry_after_is_honoured(server: AgencyServer, adapter: SoapAdapter, status: int) -> None:
+    server.reply_next(reply_with(lambda: web.Response(status=status, headers={"Retry-After": "7"})))
+    assert (await fail_to_submit(adapter, make_call())).retry_after_seconds == 7
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        ("Wed, 21 Oct 2015 07:28:00 GMT", 0.0),
+        ("Sat, 01 Jan 2300 00:00:00 GMT", 3600.0),
+        ("99999999999999999999", 3600.0),
+        ("soon", None),
+        ("Wed, 99 Foo 2015 07:28:00 GMT", None),
+    ],
+)
+async def test_retry_after_is_bounded_and_may_be_a_date(
+    server: AgencyServer, adapter: SoapAdapter, value: str, expected: float | None
+) -> None:
+    server.reply_next(reply_with(lambda: web.Response(status=503, headers={"Retry-After": value})))
+    assert (await fail_to_submit(adapter, make_call())).retry_after_seconds == expected
+
+
+@pytest.mark.parametrize(
+    ("fault", "expected"),
+    [
+        (SoapFault("x", "x", role="client"), STOP),
+        (SoapFault("x", "x", role="server"), TEMPORARY_UNKNOWN),
+        (SoapFault("x", "x", role="must-understand"), STOP),
+        (SoapFault("x", "x", role="client", retry="resend"), TEMPORARY_KNOWN),
+        (SoapFault("x", "x", role="server", retry="stop"), STOP),
+    ],
+)
+@pytest.mark.parametrize("status", [200, 500])
+async def test_a_fault_is_classified_by_its_flag_and_then_by_its_role(
+    server: AgencyServer, adapter: SoapAdapter, fault: SoapFault, expected: tuple[bool, bool], status: int
+) -> None:
+    def respond() -> web.Response:
+        response = fault_response(fault, "1.1")
+        response.set_status(status)
+        return response
+
+    server.reply_next(reply_with(respond))
+    failure = await fail_to_submit(adapter, make_call())
+    assert (failure.temporary, failure.outcome_unknown) == expected
+
+
+async def test_a_fault_says_when_to_send_again(server: AgencyServer, adapter: SoapAdapter) -> None:
+    fault = SoapFault("busy", "night shift", retry="resend", retry_after_seconds=30)
+    server.reply_next(reply_with(lambda: fault_response(fault, "1.1")))
+    failure = await fail_to_submit(adapter, make_call())
+    assert failure.retry_after_seconds == 30
+    assert "busy night shift" in failure.detail
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"<html><body>Service moved</body></html>",
+        b"",
+        b"\x00\x01",
+        b"<e:Envelope xmlns:e='urn:other'><e:Body/></e:Envelope>",
+        b"<!DOCTYPE x [<!ENTITY a 'b'>]><e:Envelope xmlns:e='%b'/>" % SOAP,
+        b"<e:Envelope xmlns:e='%b'><e:Body><x xmlns='urn:other'/></e:Body></e:Envelope>" % SOAP,
+        b"<e:Envelope xmlns:e='%b'><e:Body/></e:Envelope>" % SOAP,
+    ],
+    ids=["html", "empty", "binary", "foreign-envelope", "doctype", "foreign-body", "empty-body"],
+)
+async def test_a_reply_that_is_no_soap_of_ours_leaves_the_outcome_unknown(
+    server: AgencyServer, adapter: SoapAdapter, body: bytes
+) -> None:
+    server.reply_next(reply_with(lambda: web.Response(body=body, content_type="text/xml")))
+    failure = await fail_to_submit(adapter, make_call())
+    assert (failure.temporary, failure.outcome_unknown) == TEMPORARY_UNKNOWN
+    assert isinstance(failure, ReplyRefused)
+    assert failure.body == body
+
+
+async def test_a_reply_that_repeats_the_request_is_no_answer(server: AgencyServer, adapter: SoapAdapter) -> None:
+    async def echo(request: web.Request) -> web.Response:
+        return web.Response(body=await request.read())
+
+    server.reply_next(echo)
+    assert (await fail_to_submit(adapter, make_call())).outcome_unknown
+
+
+async def test_a_reply_cut_in_its_middle_leaves_the_outcome_unknown(server: AgencyServer, adapter: SoapAdapter) -> None:
+    async def cut(request: web.Request) -> web.StreamResponse:
+        response = web.StreamResponse(headers={"Content-Length": "1000"})
+        await response.prepare(request)
+        await response.write(b"<?xml version='1.0'?><soap:Envelope")
+        assert request.transport is not None
+        request.transport.close()
+        return response
+
+    server.reply_next(cut)
+    failure = await fail_to_submit(adapter, make_call())
+    assert (failure.temporary, failure.outcome_unknown) == TEMPORARY_UNKNOWN
+
+
+async def test_a_huge_reply_is_cut_off(
+    server: AgencyServer, adapter: SoapAdapter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(wire, "REPLY_LIMIT_BYTES", 100_000)
+    server.reply_next(reply_with(lambda: web.Response(body=b" " * 5_000_000)))
+    failure = await fail_to_submit(adapter, make_call())
+    assert (failure.temporary, failure.outcome_unknown) == TEMPORARY_UNKNOWN
+    assert isinstance(failure, ReplyRefused)
+    assert len(failure.body) <= 65_536
+
+
+async def test_a_compressed_reply_is_refused_unopened(server: AgencyServer, adapter: SoapAdapter) -> None:
+    server.reply_next(reply_with(lambda: web.Response(body=b"bomb", headers={"Content-Encoding": "gzip"})))
+    assert (await fail_to_submit(adapter, make_call())).outcome_unknown
+
+
+async def test_a_refused_connection_is_no_unknown_outcome(unused_tcp_port: int) -> None:
+    adapter = SoapAdapter(make_profile(f"http://127.0.0.1:{unused_tcp_port}/agency"))
+    failure = await fail_to_submit(adapter, make_call())
+    await adapter.close()
+    assert (failure.temporary, failure.outcome_unknown) == TEMPORARY_KNOWN
+
+
+async def test_an_address_that_is_no_url_stops_the_task() -> None:
+    adapter = SoapAdapter(make_profile("not a url"))
+    failure = await fail_to_submit(adapter, make_call())
+    await adapter.close()
+    assert failure.temporary is False
+
+
+async def test_a_task_of_another_call_is_dropped_and_ours_is_unknown(
+    server: AgencyServer, adapter: SoapAdapter
+) -> None:
+    call, foreign = make_call(2), uuid4()
+    first, second = task_ids(call)
+    results = [TaskResult(foreign, "acknowledged"), TaskResult(second, "rejected", code="E1", text="why")]
+    server.reply_next(answer_with(lambda message: write_results(message, results)))
+    answers = await submit(adapter, call)
+    assert [(answer.task_id, answer.verdict) for answer in answers] == [(first, "unknown"), (second, "rejected")]
+
+
+async def test_a_task_answered_twice_and_differently_is_unknown(server: AgencyServer, adapter: SoapAdapter) -> None:
+    call = make_call()
+    results = [TaskResult(task_ids(call)[0], verdict) for verdict in ("acknowledged", "rejected")]
+    server.reply_next(answer_with(lambda message: write_results(message, results)))
+    assert [answer.verdict for answer in await submit(adapter, call)] == ["unknown"]
+
+
+async def test_one_unreadable_result_spoils_no_other(server: AgencyServer, adapter: SoapAdapter) -> None:
+    call = make_call(2)
+    results = [TaskResult(task_id, "acknowledged") for task_id in task_ids(call)]
+    server.reply_next(
+        answer_with(lambda message: write_results(message, results).replace(b"acknowledged", b"perhaps", 1))
+    )
+    assert [answer.verdict for answer in await submit(adapter, call)] == ["unknown", "acknowledged"]
+
+
+async def test_a_reply_that_correlates_with_another_call_answers_nothing(
+    server: AgencyServer, adapter: SoapAdapter
+) -> None:
+    call = make_call()
+
+    def misdirect(message: SoapMessage) -> bytes:
+        reply = write_results(message, [TaskResult(task_id, "acknowledged") for task_id in task_ids(call)])
+        return reply.replace(str(call.call_id).encode(), str(uuid4()).encode())
+
+    server.reply_next(answer_with(misdirect))
+    assert [answer.verdict for answer in await submit(adapter, call)] == ["unknown"]
+
+
+async def test_a_notice_that_cannot_be_read_is_not_skipped(server: AgencyServer, adapter: SoapAdapter) -> None:
+    server.reply_next(answer_with(lambda message: write_results(message, [])))
+    with pytest.raises(AgencyError) as raised:
+        await adapter.pull("")
+    assert raised.value.temporary
+
+
+async def test_a_cancelled_call_stays_cancelled(server: AgencyServer, adapter: SoapAdapter) -> None:
+    server.fail_next("slow")
+    call = make_call()
+    task = asyncio.create_task(submit(adapter, call))
+    while not server.requests:
+        await asyncio.sleep(0)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+
+
+async def test_the_request_carries_the_original_unchanged_and_the_record_only_its_hash(
+    server: AgencyServer, adapter: SoapAdapter
+) -> None:
+    call = make_call(2)
+    envelope = adapter.prepare(call)
+    await adapter.send(envelope, call)
+    (submission,) = server.submissions
+    (item,) = submission.items
+    assert item.original == call.items[0].original
+    assert item.tasks[0].references == {"certificate": "C<1>"}
+    assert (submission.call_id, submission.sender, submission.action) == (call.call_id, "trader-1", "declare")
+    assert f"sha256:{call.items[0].sha256}".encode() in envelope.record
+    assert envelope.record.count(b"<") == envelope.body.count(b"<")
+    headers, _ = server.requests[0]
+    assert headers["SOAPAction"] == '"urn:singlewindow:exchange:1/Declare"'
+
+
+async def test_an_original_of_several_megabytes_travels(server: AgencyServer) -> None:
+    adapter = SoapAdapter(make_profile(await server.start(), deadline_seconds=20))
+    call = make_call()
+    original = b"x" * 6_000_000
+    (item,) = call.items
+    large = replace(item, original=original, sha256=hashlib.sha256(original).hexdigest())
+    answers = await submit(adapter, replace(call, items=(large,)))
+    await adapter.close()
+    assert [answer.verdict for answer in answers] == ["acknowledged"]
+
+
+async def test_credentials_are_sent_and_never_shown(server: AgencyServer) -> None:
+    profile = make_profile(await server.start(), credentials=Credentials("gate", "s3cret"))
+    adapter = SoapAdapter(profile)
+    await submit(adapter, make_call())
+    await adapter.close()
+    headers, _ = server.requests[0]
+    assert headers["Authorization"] == "Basic Z2F0ZTpzM2NyZXQ="
+    assert "s3cret" not in repr(profile)
+
+
+def test_an_action_without_an_operation_is_never_sent() -> None:
+    adapter = SoapAdapter(AgencyProfile("customs", DESCRIPTIONS / "customs.wsdl", "http://x", {"amend": "Amend"}))
+    with pytest.raises(AgencyError, match="declare") as raised:
+        adapter.prepare(make_call())
+    assert not raised.value.temporary
+
+
+def test_a_reference_that_xml_cannot_carry_is_never_sent() -> None:
+    call = make_call()
+    (item,) = call.items
+    unwritable = replace(item, tasks=(replace(item.tasks[0], references={"certificate": "\x00"}),))
+    with pytest.raises(AgencyError) as raised:
+        SoapAdapter(make_profile("http://x")).prepare(replace(call, items=(unwritable,)))
+    assert not raised.value.temporary
+
+
+def test_a_profile_that_names_an_operation_the_wsdl_lacks_is_refused() -> None:
+    with pytest.raises(ConfigurationError, match="Teleport"):
+        SoapAdapter(AgencyProfile("customs", DESCRIPTIONS / "customs.wsdl", "http://x", {"*": "Teleport"}))
+
+
+def test_loading_every_wsdl_opens_no_connection(unused_tcp_port: int) -> None:
+    seen: list[str] = []
+
+    def watch(event: str, _arguments: tuple[object, ...]) -> None:
+        if event in {"socket.connect", "socket.getaddrinfo", "urllib.Request"}:
+            seen.append(event)
+
+    sys.addaudithook(watch)
+    ServiceDescription.load.cache_clear()
+    adapters = builtin_adapters(Settings())
+    assert seen == []
+    assert tuple(adapters) == AGENCIES
+    assert [name for name, adapter in adapters.items() if adapter.pulls] == ["inspection"]
+    with pytest.raises(ConnectionRefusedError):  # the hook does see connections
+        socket.create_connection(("127.0.0.1", unused_tcp_port), timeout=1)
+    assert "socket.connect" in seen
+
+
+@pytest.mark.parametrize("location", ["http://127.0.0.1:9/x.xsd", "https://example.org/x.xsd", "file:///etc/passwd"])
+def test_a_wsdl_that_names_a_place_elsewhere_is_refused(tmp_path: Path, location: str) -> None:
+    text = (DESCRIPTIONS / "customs.wsdl").read_text().replace('"exchange.xsd"', f'"{location}"')
+    (tmp_path / "customs.wsdl").write_text(text)
+    with pytest.raises(ConfigurationError):
+        ServiceDescription.load(tmp_path / "customs.wsdl")
+
+
+def test_a_wsdl_cannot_reach_files_outside_its_folder(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match="beside it"):
+        LocalFiles(tmp_path).load(str(tmp_path / ".." / "secret.xsd"))
