@@ -28,7 +28,9 @@ class Settings(BaseSettings):
     environment: str = Field("sandbox", description="name written into every receipt")
     agencies_url: str = Field("http://127.0.0.1:8090", description="base URL of the agencies' SOAP services")
     agency_secret: str = Field("sandbox", description="password agencies present when they push notices to us")
-    keys_dir: Path | None = Field(None, description="folder of receipts.pem and pepper; default DATA_DIR/keys, made once")
+    keys_dir: Path | None = Field(
+        None, description="folder of receipts.pem and pepper; default DATA_DIR/keys, made once"
+    )
     max_body_bytes: int = Field(16_000_000, description="largest message accepted, in bytes after gunzip")
     header_timeout_seconds: float = Field(10.0, description="a request's headers must be complete within this")
     body_timeout_seconds: float = Field(30.0, description="a request's body must be complete within this")

@@ -3,31 +3,40 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+import signal
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
-from uuid import UUID
 
-from singlewindow.adapters.agency import SoapAdapter
-from singlewindow.adapters.profiles import AGENCIES, builtin_profiles
-from singlewindow.errors import ConfigurationError, Unavailable
-from singlewindow.gateway.application import GatewayParts, build_application
+from singlewindow.adapters.port import Notice
+from singlewindow.adapters.profiles import AGENCIES, builtin_adapters
+from singlewindow.errors import ConfigurationError, SingleWindowError, Unavailable
+from singlewindow.gateway.application import build_application
 from singlewindow.gateway.bus import Bus
+from singlewindow.gateway.parts import Check, GatewayParts
 from singlewindow.gateway.serving import serve
 from singlewindow.keys import Keys, keys_folder, load_keys
 from singlewindow.ledger.database import Database
 from singlewindow.ledger.intake import Intake
 from singlewindow.ledger.reading import Reader
-from singlewindow.ledger.tasks import Tasks
+from singlewindow.ledger.tasks import Claim, Tasks, Word
 from singlewindow.ledger.traders import Traders
 from singlewindow.logs import configure_logging
 from singlewindow.messages.identifiers import Clock, IdentifierSource
+from singlewindow.messages.judgement import ResponseUnit
 from singlewindow.messages.receipts import ReceiptSigner
+from singlewindow.queue.dispatching import AgencyDispatcher, visibility_seconds
+from singlewindow.queue.lane import Lane, LaneLimits
+from singlewindow.queue.port import Adapter, ReadResponse
+from singlewindow.queue.pulling import Puller
+from singlewindow.queue.retry import RetryPolicy
 from singlewindow.queue.streams import ReadyStreams
+from singlewindow.queue.words import read_words
 from singlewindow.settings import Settings
-from singlewindow.xsd.catalogue import Catalogue
+from singlewindow.xsd.catalogue import Catalogue, load_catalogue
 from singlewindow.xsd.judging import Door
 from singlewindow.xsd.responses import read_response
+from singlewindow.xsd.soap_replies import TaskNotice
 
 __all__ = [
     "AGENCIES", "open_door", "open_ledger", "open_streams", "run_gateway", "run_lanes", "run_sandbox_agencies",
@@ -36,13 +45,205 @@ __all__ = [
 CLOCK_SECONDS = 30.0
 """How often a process compares its clock with the database's."""
 
+MATCHING = LaneLimits(batch_size=100, concurrency=2, visibility_seconds=30.0)
+
 
 @dataclass(frozen=True, slots=True)
 class OpenLedger:
-    """A connected ledger with the clock and identifiers that follow the database's time."""
+    """A connected ledger, with the clock and identifiers that follow the database's time."""
 
     database: Database
     clock: Clock
     ids: IdentifierSource
     traders: Traders
     keys: Keys
+
+
+@asynccontextmanager
+async def open_ledger(settings: Settings) -> AsyncIterator[OpenLedger]:
+    """The ledger alone, for the commands that manage it. Raises ConfigurationError or Unavailable."""
+    if settings.database_url is None:
+        raise ConfigurationError("set SINGLEWINDOW_DATABASE_URL, or run `singlewindow up`, which starts its own server")
+    database = Database(
+        settings.database_url,
+        connections=settings.database_connections,
+        timeout_seconds=settings.database_timeout_seconds,
+    )
+    await database.open()
+    clock = Clock()
+    ids = IdentifierSource(clock)
+    keys = load_keys(keys_folder(settings))
+    try:
+        yield OpenLedger(database, clock, ids, Traders(database, keys.pepper, ids), keys)
+    finally:
+        await database.close()
+
+
+@asynccontextmanager
+async def open_door(settings: Settings) -> AsyncIterator[Door]:
+    """The XML door alone, for judging without a server."""
+    door = Door(load_catalogue(settings.message_sets))
+    try:
+        yield door
+    finally:
+        await door.close()
+
+
+@asynccontextmanager
+async def open_streams(settings: Settings) -> AsyncIterator[ReadyStreams]:
+    """The ready-streams alone."""
+    async with ReadyStreams(settings.redis_url, timeout_seconds=settings.redis_timeout_seconds) as streams:
+        yield streams
+
+
+async def run_gateway(settings: Settings) -> None:
+    """One gateway process until SIGTERM."""
+    configure_logging(settings.log_level)
+    async with AsyncExitStack() as stack:
+        ledger, streams, bus = await _open_core(stack, settings)
+        door = await stack.enter_async_context(open_door(settings))
+        warming = asyncio.create_task(door.warm())
+        stack.callback(warming.cancel)
+        sets = door.catalogue.manifests
+        intake = Intake(
+            ledger.database, ledger.traders, sets, ReceiptSigner(ledger.keys.receipts),
+            clock=ledger.clock, ids=ledger.ids, on_stored=streams.announce, task_delay_seconds=_delay(streams),
+        )  # fmt: skip
+        await stack.enter_async_context(intake)
+        parts = GatewayParts(
+            settings, ledger.traders, intake, Reader(ledger.database, sets), _tasks(ledger, streams, bus, door.catalogue),
+            door, sets, bus, _word_reader(door.catalogue), {"ledger": _ledger_check(ledger.database), "schemas": _done(warming)},
+        )  # fmt: skip
+        await serve(build_application(parts), settings, reuse_port=True)
+
+
+async def run_lanes(settings: Settings) -> None:
+    """One process of lanes, matching and every agency's, until SIGTERM."""
+    configure_logging(settings.log_level)
+    async with AsyncExitStack() as stack:
+        ledger, streams, bus = await _open_core(stack, settings)
+        catalogue = load_catalogue(settings.message_sets)
+        tasks = _tasks(ledger, streams, bus, catalogue)
+        running: list[Lane | Puller] = [_matching_lane(tasks, streams)]
+        for adapter in builtin_adapters(settings).values():
+            stack.push_async_callback(adapter.close)
+            running += _agency_lane(tasks, streams, adapter, _response_reader(catalogue), settings, ledger.ids)
+        for one in running:
+            one.start()
+        await _until_signal()
+        await asyncio.gather(*(one.stop() for one in running))
+
+
+async def run_sandbox_agencies(settings: Settings) -> None:
+    """Every sandbox agency in one process until SIGTERM."""
+    from singlewindow.adapters.sandbox.serving import run_sandbox  # noqa: PLC0415 - production processes need none of it
+
+    configure_logging(settings.log_level)
+    async with open_door(settings) as door:
+        await run_sandbox(settings, door, notify_url=settings.url)
+
+
+async def _open_core(stack: AsyncExitStack, settings: Settings) -> tuple[OpenLedger, ReadyStreams, Bus]:
+    ledger = await stack.enter_async_context(open_ledger(settings))
+    following = asyncio.create_task(_follow_clock(ledger), name="clock")
+    stack.callback(following.cancel)
+    streams = await stack.enter_async_context(open_streams(settings))
+    bus = await stack.enter_async_context(Bus(settings.redis_url, timeout_seconds=settings.redis_timeout_seconds))
+    return ledger, streams, bus
+
+
+async def _follow_clock(ledger: OpenLedger) -> None:
+    """Keep the offset to the database's clock; while it is away the last one holds."""
+    while True:
+        before = ledger.clock.time() - ledger.clock.offset_seconds
+        try:
+            row = await ledger.database.fetchrow("server_time")
+        except Unavailable:
+            row = None
+        if row is not None:
+            after = ledger.clock.time() - ledger.clock.offset_seconds
+            ledger.clock.offset_seconds = row["now"] - (before + after) / 2
+        await asyncio.sleep(CLOCK_SECONDS)
+
+
+def _tasks(ledger: OpenLedger, streams: ReadyStreams, bus: Bus, catalogue: Catalogue) -> Tasks:
+    return Tasks(
+        ledger.database, catalogue.manifests, clock=ledger.clock, ids=ledger.ids,
+        on_ready=streams.announce, on_changed=bus.announce, task_delay_seconds=_delay(streams),
+    )  # fmt: skip
+
+
+def _delay(streams: ReadyStreams) -> Callable[[], float]:
+    """How long PostgreSQL leaves a new task to the streams: two seconds, nothing while Valkey is away."""
+    return lambda: 2.0 if streams.available else 0.0
+
+
+def _matching_lane(tasks: Tasks, streams: ReadyStreams) -> Lane:
+    async def perform(claims: list[Claim]) -> None:
+        await tasks.match(claims)
+
+    return Lane("match", tasks, streams=streams, perform=perform, limits=MATCHING)
+
+
+def _agency_lane(
+    tasks: Tasks,
+    streams: ReadyStreams,
+    adapter: Adapter,
+    read: ReadResponse,
+    settings: Settings,
+    ids: IdentifierSource,
+) -> list[Lane | Puller]:
+    policy = RetryPolicy(settings.retry_base_seconds, settings.retry_cap_seconds, settings.max_attempts)
+    dispatcher = AgencyDispatcher(tasks, adapter, read_response=read, policy=policy, ids=ids)
+    puller = Puller(tasks, adapter, read) if adapter.pulls else None
+
+    async def perform(claims: list[Claim]) -> int:
+        given_back = await dispatcher.perform(claims)
+        if puller is not None:
+            puller.wake()
+        return given_back
+
+    limits = LaneLimits(adapter.batch_size, adapter.concurrency, visibility_seconds(adapter))
+    lane = Lane(adapter.agency, tasks, streams=streams, perform=perform, limits=limits, breaker=dispatcher.breaker)
+    return [lane] if puller is None else [lane, puller]
+
+
+def _response_reader(catalogue: Catalogue) -> ReadResponse:
+    def read(message_set: str | None, document: bytes) -> tuple[ResponseUnit, ...]:
+        return read_response(catalogue, document, message_set)
+
+    return read
+
+
+def _word_reader(catalogue: Catalogue) -> Callable[[str, Sequence[TaskNotice]], list[Word]]:
+    read = _response_reader(catalogue)
+
+    def words(agency: str, notices: Sequence[TaskNotice]) -> list[Word]:
+        given = [Notice(notice.notice_id, notice.document, notice.task_id) for notice in notices]
+        return read_words(agency, given, read, via="push")
+
+    return words
+
+
+def _ledger_check(database: Database) -> Check:
+    async def check() -> None:
+        await database.fetchrow("server_time")
+
+    return check
+
+
+def _done(task: asyncio.Task[None]) -> Check:
+    async def check() -> None:
+        if not task.done():
+            raise SingleWindowError("the schemas are still being compiled")
+        if error := task.exception():
+            raise SingleWindowError(f"the schemas could not be compiled: {error}")
+
+    return check
+
+
+async def _until_signal() -> None:
+    stop, loop = asyncio.Event(), asyncio.get_running_loop()
+    for name in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(name, stop.set)
+    await stop.wait()

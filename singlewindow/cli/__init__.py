@@ -14,7 +14,20 @@ app = App(
     help="A trade single window: file export declarations once, hear from every authority in seconds.",
     help_epilogue="Start here: `singlewindow up` runs everything on this machine and prints a curl line to paste.",
 )
-COMMANDS = ("up", "serve", "work", "sandbox", "migrate", "trader", "key", "submit", "validate", "watch", "verify", "doctor")
+COMMANDS = (
+    "up",
+    "serve",
+    "work",
+    "sandbox",
+    "migrate",
+    "trader",
+    "key",
+    "submit",
+    "validate",
+    "watch",
+    "verify",
+    "doctor",
+)
 
 for _name in COMMANDS:
     app.command(f"singlewindow.cli.{_name}:{_name}", name=_name)

@@ -74,6 +74,9 @@ def show_problems(console: Console, source: str, problems: Iterable[dict[str, An
         place = ":".join(str(part) for part in (source, problem.get("line"), problem.get("column")) if part is not None)
         colour = "red" if problem.get("severity", "error") == "error" else "yellow"
         hint = f" — {escape(problem['hint'])}" if problem.get("hint") else ""
-        console.print(f"{escape(place)}: [{colour}]{problem['code']}[/{colour}] {escape(problem['message'])}{hint}", soft_wrap=True)
+        console.print(
+            f"{escape(place)}: [{colour}]{problem['code']}[/{colour}] {escape(problem['message'])}{hint}",
+            soft_wrap=True,
+        )
         if problem.get("pointer"):
             console.print(f"    at {escape(problem['pointer'])}", style="dim", soft_wrap=True)

@@ -60,7 +60,10 @@ async def _expat(_: Settings) -> Finding:
     version = EXPAT_VERSION.removeprefix("expat_")
     if tuple(map(int, version.split("."))) >= EXPAT_FLOOR:
         return OK, version
-    return WARNING, f"{version} is old; it only ever sees bytes libxml2 found well-formed. A newer Python brings a newer one"
+    return (
+        WARNING,
+        f"{version} is old; it only ever sees bytes libxml2 found well-formed. A newer Python brings a newer one",
+    )
 
 
 async def _disk(settings: Settings) -> Finding:

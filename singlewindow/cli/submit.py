@@ -81,7 +81,9 @@ async def _file(gateway: Gateway, body: bytes, *, wait: bool) -> Answer:
 def _show(console: Console, source: str, status: int, answer: dict[str, Any]) -> Counter[str]:
     """Print one message's answer; its verdicts."""
     if status >= 400:
-        console.print(f"{source}: [red]refused[/red] {answer.get('code', status)}: {answer.get('detail', '')}", soft_wrap=True)
+        console.print(
+            f"{source}: [red]refused[/red] {answer.get('code', status)}: {answer.get('detail', '')}", soft_wrap=True
+        )
         show_problems(console, source, answer.get("errors", []))
         return Counter(["refused"])
     receipt = answer.get("receipt", answer)

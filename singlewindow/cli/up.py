@@ -76,9 +76,7 @@ def up(
         ready_file.unlink(missing_ok=True)
     console = Console(highlight=False)
     with data_dir_held(settings.data_dir), Supervisor(log_dir=settings.data_dir / "log") as supervisor:
-        engines = prepare_engines(
-            settings.data_dir, database_url=settings.database_url, redis_url=settings.redis_url
-        )
+        engines = prepare_engines(settings.data_dir, database_url=settings.database_url, redis_url=settings.redis_url)
         if engines.children:
             supervisor.add(*engines.children)
         chain = _chain(settings, engines)
@@ -132,7 +130,9 @@ def _chain(settings: Settings, engines: Engines) -> Chain:
         own["MESSAGE_SETS"] = str(settings.message_sets)
     environment = {**os.environ, **{f"{PREFIX}{name}": value for name, value in own.items()}}
     chosen = {"database_url": engines.urls.database_url, "redis_url": engines.urls.redis_url}
-    return Chain(settings.model_copy(update={**chosen, "agencies_url": agencies_url}), engines, agencies_url, environment)
+    return Chain(
+        settings.model_copy(update={**chosen, "agencies_url": agencies_url}), engines, agencies_url, environment
+    )
 
 
 async def _prepare_ledger(chain: Chain) -> dict[str, str]:

@@ -51,6 +51,8 @@ def _show(console: Console, source: str, judgement: Judgement) -> bool:
     valid = not any(problem.severity == "error" for problem in problems)
     verdict = "[green]valid[/green]" if valid else "[red]not valid[/red]"
     count = len(judgement.units)
-    console.print(f"{source}: {verdict}, {judgement.root} of {judgement.message_set}, {count} declaration{'s'[: count > 1]}")
+    console.print(
+        f"{source}: {verdict}, {judgement.root} of {judgement.message_set}, {count} declaration{'s'[: count > 1]}"
+    )
     show_problems(console, source, (problem.as_json() for problem in problems))
     return valid

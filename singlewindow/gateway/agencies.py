@@ -51,7 +51,7 @@ async def describe_notifications(request: web.Request) -> web.Response:
     parts, agency = request.app[PARTS], request.match_info["agency"]
     if agency not in parts.agencies or "wsdl" not in {name.lower() for name in request.query}:
         raise not_found()
-    address = f"http://{parts.settings.listen}/soap/agencies/{agency}"
+    address = f"http://{_own_address(request)}/soap/agencies/{agency}"
     return web.Response(body=describe_service("notification", address=address), content_type="text/xml")
 
 
@@ -75,6 +75,12 @@ async def _take(request: web.Request, parts: GatewayParts, agency: str, message:
     await request.app[IN_FLIGHT].keep(parts.tasks.take_words(words))
     reply = write_notification_reply(message, accepted=len(notification.notices))
     return web.Response(body=reply, headers=http_headers(message.version))
+
+
+def _own_address(request: web.Request) -> str:
+    """HOST:PORT of the socket we were reached at; the Host header is the client's to choose."""
+    host, port = request.get_extra_info("sockname", ("127.0.0.1", 0))[:2]
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 def _check_sender(notification: Notification, agency: str, message: SoapMessage) -> None:

@@ -1,10 +1,11 @@
-"""JSON-ready values written as XML, for clients that read XML."""
+"""JSON-ready values written as XML, for clients that read XML: every entry of a list is an `i`, as RFC 9457 has it."""
 
 from __future__ import annotations
 
 import re
 from typing import Any
-from xml.sax.saxutils import escape, quoteattr
+
+from singlewindow.xsd.writing import build
 
 PROBLEM_NAMESPACE = "urn:ietf:rfc:7807"
 """Namespace of problem details in XML (RFC 9457, appendix B)."""
@@ -12,42 +13,29 @@ PROBLEM_NAMESPACE = "urn:ietf:rfc:7807"
 RECEIPT_NAMESPACE = "urn:singlewindow:receipt:1"
 VALIDATION_NAMESPACE = "urn:singlewindow:validation:1"
 
-_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*\Z")
 _UNWRITABLE = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 def write_problem(problem: dict[str, Any]) -> bytes:
-    """A problem as RFC 9457 writes it: every entry of a list is an `i`."""
-    return _document("problem", PROBLEM_NAMESPACE, problem)
+    """A problem in the form of RFC 9457, appendix B."""
+    return build(PROBLEM_NAMESPACE, "problem", _content(problem))
 
 
 def write_receipt(receipt: dict[str, Any]) -> bytes:
     """A view of a receipt. The signature is over the JSON, which is what is stored."""
-    return _document("receipt", RECEIPT_NAMESPACE, receipt)
+    return build(RECEIPT_NAMESPACE, "receipt", _content(receipt))
 
 
 def write_validation(report: dict[str, Any]) -> bytes:
     """The report of a validation."""
-    return _document("validation", VALIDATION_NAMESPACE, report)
+    return build(VALIDATION_NAMESPACE, "validation", _content(report))
 
 
-def _document(name: str, namespace: str, value: dict[str, Any]) -> bytes:
-    content = _content(value)
-    return f'<?xml version="1.0" encoding="UTF-8"?>\n<{name} xmlns="{namespace}">{content}</{name}>\n'.encode()
-
-
-def _content(value: Any) -> str:
+def _content(value: Any) -> Any:
     if isinstance(value, dict):
-        return "".join(_element(key, entry) for key, entry in value.items() if entry is not None)
+        return {name: _content(entry) for name, entry in value.items()}
     if isinstance(value, list):
-        return "".join(f"<i>{_content(entry)}</i>" for entry in value)
+        return {"i": [_content(entry) for entry in value]}
     if isinstance(value, bool):
         return "true" if value else "false"
-    return escape(_UNWRITABLE.sub("\ufffd", str(value)))
-
-
-def _element(key: str, value: Any) -> str:
-    """A key that is no XML name becomes an `entry` that carries it as an attribute."""
-    if _NAME.match(key):
-        return f"<{key}>{_content(value)}</{key}>"
-    return f"<entry name={quoteattr(_UNWRITABLE.sub(chr(0xFFFD), key))}>{_content(value)}</entry>"
+    return None if value is None else _UNWRITABLE.sub("\ufffd", str(value))

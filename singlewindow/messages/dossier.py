@@ -55,9 +55,7 @@ class Part:
 
     def view(self) -> PartView:
         """The few facts that the combination of parts looks at."""
-        return PartView(
-            self.state, self.required, self.principal, self.done, self.crosses_border
-        )
+        return PartView(self.state, self.required, self.principal, self.done, self.crosses_border)
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +130,5 @@ class Dossier:
         views = [part.view() for part in self.parts]
         state = combine(views, otherwise=self.state)
         self.become("departed" if state == "released" and has_left(views) else state)
-        troubled = next(
-            (part for part in self.parts if part.state in NEEDS_PERSON), None
-        )
+        troubled = next((part for part in self.parts if part.state in NEEDS_PERSON), None)
         self.attention = f"{troubled.state} at {troubled.agency}" if troubled else None

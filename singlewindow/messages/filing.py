@@ -67,18 +67,12 @@ def target_key(message_set: str, unit: Unit, canonical: Canonical) -> bytes:
 
 
 def _canonical_values(unit: Unit, canonical: Canonical) -> list[str]:
-    return [
-        canonical(value) if name in unit.company_keys else value
-        for name, value in unit.key.items()
-    ]
+    return [canonical(value) if name in unit.company_keys else value for name, value in unit.key.items()]
 
 
 def join_hash(message_set: str, join: JoinValue, canonical: Canonical) -> bytes:
     """The hash by which an anchor and its partners meet."""
-    values = [
-        canonical(value) if place in join.company else value
-        for place, value in enumerate(join.values)
-    ]
+    values = [canonical(value) if place in join.company else value for place, value in enumerate(join.values)]
     return hash_key([message_set, "join", join.name], values)
 
 
@@ -88,9 +82,7 @@ def series_keys(message_set: str, unit: Unit, canonical: Canonical) -> dict[int,
     if sequence_name not in unit.key or not 1 < count <= 1000:
         return {}
     return {
-        number: filing_key(
-            message_set, _renumbered(unit, sequence_name, number), canonical
-        )
+        number: filing_key(message_set, _renumbered(unit, sequence_name, number), canonical)
         for number in range(1, count + 1)
     }
 
@@ -106,11 +98,7 @@ def _renumbered(unit: Unit, name: str, number: int) -> Unit:
 
 
 def _int(text: Any) -> int:
-    return (
-        int(text)
-        if isinstance(text, (str, int)) and str(text).isdigit() and len(str(text)) < 10
-        else 0
-    )
+    return int(text) if isinstance(text, (str, int)) and str(text).isdigit() and len(str(text)) < 10 else 0
 
 
 def judge_against(filed: FiledUnit, occupant: Occupant | None, trader: UUID) -> None:
@@ -136,6 +124,4 @@ def missing_parts(numbers: list[int]) -> str:
             ranges[-1][1] = number
         else:
             ranges.append([number, number])
-    return ", ".join(
-        str(first) if first == last else f"{first}–{last}" for first, last in ranges
-    )
+    return ", ".join(str(first) if first == last else f"{first}–{last}" for first, last in ranges)

@@ -36,13 +36,7 @@ class IdentifierSource:
         self._last = ticks if ticks > self._last else self._last + 1
         milliseconds, fraction = divmod(self._last, 4096)
         random_bits = int.from_bytes(os.urandom(8), "big") & ((1 << 62) - 1)
-        return UUID(
-            int=(milliseconds & (1 << 48) - 1) << 80
-            | 0x7 << 76
-            | fraction << 64
-            | 0b10 << 62
-            | random_bits
-        )
+        return UUID(int=(milliseconds & (1 << 48) - 1) << 80 | 0x7 << 76 | fraction << 64 | 0b10 << 62 | random_bits)
 
 
 def hash_values(values: Sequence[str]) -> bytes:

@@ -25,9 +25,7 @@ class State:
 STATES: dict[str, State] = {
     state.name: state
     for state in (
-        State(
-            "planned", 0, False, "singlewindow", "waits for an earlier step of the plan"
-        ),
+        State("planned", 0, False, "singlewindow", "waits for an earlier step of the plan"),
         State("received", 0, False, "singlewindow", "stored durably and receipted"),
         State(
             "saved",
@@ -36,18 +34,12 @@ STATES: dict[str, State] = {
             "trader",
             "kept as a draft; its key is free for the next attempt",
         ),
-        State(
-            "held", 1, False, "trader", "waits for the documents named in waiting_for"
-        ),
-        State(
-            "pending", 2, False, "singlewindow", "ready to be sent, or being retried"
-        ),
+        State("held", 1, False, "trader", "waits for the documents named in waiting_for"),
+        State("pending", 2, False, "singlewindow", "ready to be sent, or being retried"),
         State("submitted", 3, False, "agency", "the agency has it and has not decided"),
         State("registered", 4, False, "agency", "entered in the authority's books"),
         State("accepted", 5, False, "agency", "examined and accepted"),
-        State(
-            "under_control", 6, False, "agency", "documents or goods are being examined"
-        ),
+        State("under_control", 6, False, "agency", "documents or goods are being examined"),
         State("detained", 6, False, "agency", "held by the authority"),
         State("suspended", 6, False, "agency", "put aside by the authority"),
         State("released", 7, False, "carrier", "the goods may go"),
@@ -150,14 +142,10 @@ def combine(parts: Iterable[PartView], *, otherwise: str) -> str:
     if negative:
         return max(negative, key=lambda name: STATES[name].rank)
     counted = [part.state for part in required if part.principal or not part.done]
-    state = min(
-        counted or [part.state for part in required], key=lambda name: STATES[name].rank
-    )
+    state = min(counted or [part.state for part in required], key=lambda name: STATES[name].rank)
     return _public(
         state,
-        started=any(
-            STATES[part.state].rank >= STATES["submitted"].rank for part in required
-        ),
+        started=any(STATES[part.state].rank >= STATES["submitted"].rank for part in required),
     )
 
 
@@ -170,17 +158,9 @@ def _public(state: str, *, started: bool) -> str:
 
 def has_left(parts: Iterable[PartView]) -> bool:
     """True when a leg that crosses the border has departed."""
-    return any(
-        part.crosses_border and part.state in {"departed", "arrived", "closed"}
-        for part in parts
-    )
+    return any(part.crosses_border and part.state in {"departed", "arrived", "closed"} for part in parts)
 
 
 def is_settled(state: str, *, ends: Iterable[str], attention: bool) -> bool:
     """True when nothing more is expected soon: an end of its kind, released, saved, negative, or a person is needed."""
-    return (
-        attention
-        or state in {"released", "departed", "saved"}
-        or state in ends
-        or STATES[state].negative
-    )
+    return attention or state in {"released", "departed", "saved"} or state in ends or STATES[state].negative

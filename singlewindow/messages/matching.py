@@ -30,19 +30,11 @@ class Linked:
         return self.state not in FREE_KEY
 
 
-def missing_partners(
-    dossier: Dossier, kind: Kind, links: Sequence[Linked]
-) -> list[dict[str, Any]]:
+def missing_partners(dossier: Dossier, kind: Kind, links: Sequence[Linked]) -> list[dict[str, Any]]:
     """The required partners that no living document fills, each with the key it will be found by."""
     present = {link.kind for link in links if link.alive}
-    needed = [
-        partner
-        for partner in kind.partners
-        if partner.required and partner.kind not in present
-    ]
-    return [
-        {"kind": partner.kind, "key": _key_of(dossier, partner)} for partner in needed
-    ]
+    needed = [partner for partner in kind.partners if partner.required and partner.kind not in present]
+    return [{"kind": partner.kind, "key": _key_of(dossier, partner)} for partner in needed]
 
 
 def _key_of(dossier: Dossier, partner: Partner) -> dict[str, str]:
@@ -81,25 +73,17 @@ LINE_FIELDS = ("currency", "quantity", "total")
 """Fields of the goods lines compared by line number (gnum)."""
 
 
-def differences(
-    anchor: dict[str, Any], partner: dict[str, Any]
-) -> list[dict[str, str]]:
+def differences(anchor: dict[str, Any], partner: dict[str, Any]) -> list[dict[str, str]]:
     """The fields in which two documents of one consignment differ: `field`, the anchor's and the partner's value."""
     found = [
         {"field": name, "anchor": str(anchor[name]), "partner": str(partner[name])}
         for name in COMPARED
-        if anchor.get(name)
-        and partner.get(name)
-        and not _equal(anchor[name], partner[name])
+        if anchor.get(name) and partner.get(name) and not _equal(anchor[name], partner[name])
     ]
-    return found + _line_differences(
-        anchor.get("lines") or [], partner.get("lines") or []
-    )
+    return found + _line_differences(anchor.get("lines") or [], partner.get("lines") or [])
 
 
-def _line_differences(
-    anchor: list[dict[str, Any]], partner: list[dict[str, Any]]
-) -> list[dict[str, str]]:
+def _line_differences(anchor: list[dict[str, Any]], partner: list[dict[str, Any]]) -> list[dict[str, str]]:
     theirs = {str(line.get("number")): line for line in partner}
     if not theirs or not anchor:
         return []
@@ -108,9 +92,7 @@ def _line_differences(
         number = str(line.get("number"))
         other = theirs.get(number)
         if other is None:
-            found.append(
-                {"field": f"lines[{number}]", "anchor": "present", "partner": "absent"}
-            )
+            found.append({"field": f"lines[{number}]", "anchor": "present", "partner": "absent"})
             continue
         found += [
             {
@@ -119,9 +101,7 @@ def _line_differences(
                 "partner": str(other[name]),
             }
             for name in LINE_FIELDS
-            if line.get(name)
-            and other.get(name)
-            and not _equal(line[name], other[name])
+            if line.get(name) and other.get(name) and not _equal(line[name], other[name])
         ]
     return found
 

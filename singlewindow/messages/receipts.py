@@ -31,17 +31,13 @@ class ReceiptSigner:
         self._key = private_key
         public = private_key.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
         self.key_id = _base64url(public)[:16]
-        self._header = _base64url(
-            orjson.dumps({"alg": "EdDSA", "kid": self.key_id, "typ": "receipt+jws"})
-        )
+        self._header = _base64url(orjson.dumps({"alg": "EdDSA", "kid": self.key_id, "typ": "receipt+jws"}))
 
     def sign(self, payload: dict[str, Any]) -> bytes:
         """The stored receipt: the payload with its signature added as the last field."""
         encoded = orjson.dumps(payload)
         signing_input = f"{self._header}.{_base64url(encoded)}".encode()
-        signature = (
-            f"{signing_input.decode()}.{_base64url(self._key.sign(signing_input))}"
-        )
+        signature = f"{signing_input.decode()}.{_base64url(self._key.sign(signing_input))}"
         return encoded[:-1] + b',"signature":"' + signature.encode() + b'"}'
 
     @property
@@ -58,15 +54,11 @@ def verify_receipt(receipt: bytes, key: Ed25519PublicKey) -> dict[str, Any]:
         key.verify(_from_base64url(signature), f"{header}.{payload}".encode())
         signed: dict[str, Any] = json.loads(_from_base64url(payload))
     except InvalidSignature:
-        raise ReceiptInvalid(
-            "the signature does not belong to this receipt and key"
-        ) from None
+        raise ReceiptInvalid("the signature does not belong to this receipt and key") from None
     except (ValueError, KeyError, AttributeError, TypeError) as error:
         raise ReceiptInvalid(f"not a receipt: {error}") from error
     if signed != stated:
-        raise ReceiptInvalid(
-            "the readable part of the receipt was changed after signing"
-        )
+        raise ReceiptInvalid("the readable part of the receipt was changed after signing")
     return signed
 
 
@@ -84,15 +76,11 @@ def declaration_entry(filed: FiledUnit) -> dict[str, Any]:
         entry["of" if filed.verdict == "duplicate" else "with"] = str(filed.of)
     if filed.supersedes is not None:
         entry["supersedes"] = str(filed.supersedes)
-    problems = [
-        problem.as_json() for problem in (*filed.unit.problems, *filed.problems)
-    ]
+    problems = [problem.as_json() for problem in (*filed.unit.problems, *filed.problems)]
     errors = [problem for problem in problems if problem["severity"] == "error"]
     if errors:
         entry["errors"] = errors
-    entry["warnings"] = [
-        problem for problem in problems if problem["severity"] != "error"
-    ]
+    entry["warnings"] = [problem for problem in problems if problem["severity"] != "error"]
     return entry
 
 

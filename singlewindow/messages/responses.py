@@ -9,9 +9,7 @@ from singlewindow.messages.judgement import ResponseUnit
 from singlewindow.messages.lifecycle import STATES
 
 
-def apply_response(
-    dossier: Dossier, part: Part, said: ResponseUnit, now: datetime
-) -> None:
+def apply_response(dossier: Dossier, part: Part, said: ResponseUnit, now: datetime) -> None:
     """Take one response into a part and derive the declaration's state again. Applying it twice changes nothing.
 
     A response without a state of ours, or older than what the authority said before, is recorded only. A move that
@@ -38,17 +36,11 @@ def apply_response(
 
 
 def _learn_numbers(dossier: Dossier, part: Part, said: ResponseUnit) -> None:
-    fresh = {
-        name: value
-        for name, value in said.numbers.items()
-        if value and part.references.get(name) != value
-    }
+    fresh = {name: value for name, value in said.numbers.items() if value and part.references.get(name) != value}
     if fresh:
         part.references.update(fresh)
         dossier.references.update(fresh)
-        dossier.record(
-            "reference", agency=part.agency, leg=part.leg, **{"references": fresh}
-        )
+        dossier.record("reference", agency=part.agency, leg=part.leg, **{"references": fresh})
 
 
 def _is_older(part: Part, said: ResponseUnit) -> bool:
@@ -63,10 +55,7 @@ def _note_anomaly(dossier: Dossier, part: Part, said: ResponseUnit) -> None:
     before, after = STATES[part.state], STATES[said.state or part.state]
     goes_back = after.rank < before.rank and before.rank > STATES["submitted"].rank
     leaves_end = before.negative and not after.negative
-    late_refusal = (
-        after.name in {"rejected", "not_released"}
-        and before.rank >= STATES["released"].rank
-    )
+    late_refusal = after.name in {"rejected", "not_released"} and before.rank >= STATES["released"].rank
     if goes_back or leaves_end or (late_refusal and not before.negative):
         dossier.anomaly = True
         dossier.record(

@@ -13,9 +13,7 @@ from singlewindow.messages.lifecycle import STATES
 from singlewindow.messages.manifest import MessageSet, Route
 
 
-def plan(
-    dossier: Dossier, message_set: MessageSet, now: datetime, new_id: Callable[[], UUID]
-) -> None:
+def plan(dossier: Dossier, message_set: MessageSet, now: datetime, new_id: Callable[[], UUID]) -> None:
     """Add the parts that the routes ask for and make those ready whose earlier steps are far enough."""
     for route in _routes(dossier, message_set):
         _add_parts(dossier, route, now, new_id)
@@ -28,36 +26,24 @@ def advance(dossier: Dossier, message_set: MessageSet, now: datetime) -> None:
         return
     for route in _routes(dossier, message_set):
         for part in dossier.parts:
-            if (
-                part.state == "planned"
-                and part.action == route.action
-                and _may_start(dossier, route)
-            ):
+            if part.state == "planned" and part.action == route.action and _may_start(dossier, route):
                 dossier.decide(part, "pending", now)
                 dossier.ready.append(part)
     dossier.recombine()
 
 
 def _routes(dossier: Dossier, message_set: MessageSet) -> list[Route]:
-    return [
-        route
-        for route in message_set.routes
-        if dossier.kind in route.kinds and _applies(route, dossier.facts)
-    ]
+    return [route for route in message_set.routes if dossier.kind in route.kinds and _applies(route, dossier.facts)]
 
 
 def _applies(route: Route, facts: dict[str, Any]) -> bool:
     return route.when is None or bool(facts.get(route.when))
 
 
-def _add_parts(
-    dossier: Dossier, route: Route, now: datetime, new_id: Callable[[], UUID]
-) -> None:
+def _add_parts(dossier: Dossier, route: Route, now: datetime, new_id: Callable[[], UUID]) -> None:
     for entry in dossier.facts.get(route.each, []) if route.each else [None]:
         agency, leg = _agency(route, entry), _leg_number(entry)
-        if not agency or any(
-            _same(part, route.action, agency, leg) for part in dossier.parts
-        ):
+        if not agency or any(_same(part, route.action, agency, leg) for part in dossier.parts):
             continue
         crosses = str((entry or {}).get("crosses_border", "")) in {"true", "1", "True"}
         dossier.parts.append(

@@ -25,12 +25,12 @@ class _OnlyFrom(etree.Resolver):
         super().__init__()
         self._folder = folder.resolve()
 
-    def resolve(self, system_url: str | None, public_id: str | None, context: object) -> object:
+    def resolve(self, system_url: str | None, public_id: str | None, context: object) -> object:  # type: ignore[override]  # the stub forgets the context
         path = Path((system_url or "").removeprefix("file://"))
         resolved = (path if path.is_absolute() else self._folder / path).resolve()
         if not resolved.is_relative_to(self._folder) or not resolved.is_file():
             raise ConfigurationError(f"a schema in {self._folder} asks for {system_url}, which is not in that folder")
-        return self.resolve_string(resolved.read_bytes(), context, base_url=str(resolved))  # type: ignore[attr-defined]
+        return self.resolve_string(resolved.read_bytes(), context, base_url=str(resolved))
 
 
 class InstalledSet:
@@ -98,7 +98,9 @@ def load_catalogue(extra: Path | None = None) -> Catalogue:
     for folder in folders:
         message_set = read_manifest(_load_toml(folder / MANIFEST), folder)
         if message_set.name in installed:
-            raise ConfigurationError(f"{folder / MANIFEST}: a message set named {message_set.name} is installed already")
+            raise ConfigurationError(
+                f"{folder / MANIFEST}: a message set named {message_set.name} is installed already"
+            )
         installed[message_set.name] = InstalledSet(message_set)
     return Catalogue(installed)
 

@@ -12,7 +12,7 @@ import sys
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 from xml.parsers import expat
 
 import structlog
@@ -132,13 +132,17 @@ class Explainer:
             return nothing, True
         return [*findings, *nothing[len(findings) :]], len(findings) < len(places)
 
-    async def _ask(self, installed: InstalledSet, documents: list[bytes], budget_seconds: float) -> list[list[dict[str, Any]]]:
+    async def _ask(
+        self, installed: InstalledSet, documents: list[bytes], budget_seconds: float
+    ) -> list[list[dict[str, Any]]]:
         schema = str(installed.message_set.folder / installed.message_set.schema)
         request = {"schema": schema, "documents": [base64.b64encode(document).decode() for document in documents]}
         async with self._turn:
             try:
                 async with asyncio.timeout(budget_seconds):
-                    findings: list[list[dict[str, Any]]] = (await self._converse(json.dumps(request).encode()))["findings"]
+                    findings: list[list[dict[str, Any]]] = (await self._converse(json.dumps(request).encode()))[
+                        "findings"
+                    ]
                     return findings
             except BaseException:
                 await self.close()
@@ -179,10 +183,11 @@ def _by_libxml2(installed: InstalledSet, place: Place) -> list[dict[str, Any]]:
     schema.validate(document)
     by_line: dict[int, int] = {}
     for index, element in enumerate(document.iter()):
-        by_line.setdefault(element.sourceline or 0, index)
+        by_line.setdefault(line_of(element) or 0, index)
+    entries: list[Any] = list(cast("Any", schema.error_log))[:MAX_ERRORS]
     return [
         {"code": "xsd.value", "message": _readable(entry.message), "index": by_line.get(entry.line, 0)}
-        for entry in list(schema.error_log)[:MAX_ERRORS]
+        for entry in entries
     ] or [{"code": "xsd.value", "message": "the schema refuses this declaration", "index": 0}]
 
 
@@ -206,7 +211,7 @@ class Pointer:
     def problem(self, element: Element, ordinal: int, entry: dict[str, Any]) -> Problem:
         """A finding with its place; a personal value is masked."""
         index = self._order.get(element, 0)
-        line, column = self._positions[index] if index < len(self._positions) else (element.sourceline, None)
+        line, column = self._positions[index] if index < len(self._positions) else (line_of(element), None)
         if entry.get("element") in self._personal and entry.get("value"):
             entry = {**entry, "value": "***"}
         return Problem(pointer=path_of(element), line=line, column=column, ordinal=ordinal or None, **entry)
@@ -223,6 +228,12 @@ def path_of(element: Element) -> str:
         steps.append(f"{name}[{same.index(current) + 1}]" if len(same) > 1 else name)
         current = parent
     return "/" + "/".join(reversed(steps))
+
+
+def line_of(element: Element) -> int | None:
+    """The line libxml2 remembers for an element."""
+    line: object = element.sourceline
+    return line if isinstance(line, int) else None
 
 
 def locate(body: bytes) -> list[tuple[int, int]]:

@@ -17,6 +17,7 @@ from typing import Any, BinaryIO
 
 import xmlschema
 from lxml import etree
+from xmlschema.validators import XMLSchemaBase
 
 from singlewindow.xsd.parser import new_parser
 from singlewindow.xsd.translating import translate
@@ -29,12 +30,12 @@ MAX_FINDINGS = 200
 def main() -> None:
     """Answer requests until stdin ends."""
     _limit_itself()
-    schemas: dict[str, xmlschema.XMLSchema] = {}
+    schemas: dict[str, XMLSchemaBase] = {}
     while (request := _read(sys.stdin.buffer)) is not None:
         _write(sys.stdout.buffer, _answer(request, schemas))
 
 
-def _answer(request: dict[str, Any], schemas: dict[str, xmlschema.XMLSchema]) -> dict[str, Any]:
+def _answer(request: dict[str, Any], schemas: dict[str, XMLSchemaBase]) -> dict[str, Any]:
     path = request["schema"]
     if path not in schemas:
         schemas[path] = _build(path)
@@ -49,14 +50,14 @@ def _answer(request: dict[str, Any], schemas: dict[str, xmlschema.XMLSchema]) ->
     return {"findings": findings}
 
 
-def _build(path: str) -> xmlschema.XMLSchema:
+def _build(path: str) -> XMLSchemaBase:
     """XSD 1.1 where a schema asks for it: by 1.0 rules such a schema would load nothing and refuse everything."""
     wants_1_1 = b'vc:minVersion="1.1"' in Path(path).read_bytes()
-    cls = xmlschema.XMLSchema11 if wants_1_1 else xmlschema.XMLSchema
+    cls: type[XMLSchemaBase] = xmlschema.XMLSchema11 if wants_1_1 else xmlschema.XMLSchema
     return cls(path, allow="local", defuse="always")
 
 
-def _explain(schema: xmlschema.XMLSchema, document: bytes, most: int) -> list[dict[str, Any]]:
+def _explain(schema: XMLSchemaBase, document: bytes, most: int) -> list[dict[str, Any]]:
     root = etree.fromstring(document, new_parser())
     order = {element: index for index, element in enumerate(root.iter())}
     found: list[dict[str, Any]] = []

@@ -36,7 +36,7 @@ class Door:
     async def warm(self) -> None:
         """Compile the schemas and start explaining, so that the first message does not pay for it."""
         for installed in self.catalogue.sets.values():
-            await asyncio.to_thread(lambda one=installed: one.schema)
+            await asyncio.to_thread(getattr, installed, "schema")
         await self._explainer.warm()
 
     async def close(self) -> None:
@@ -75,23 +75,27 @@ class Door:
                 for one in self.catalogue.describe()
             )
             shown = f"{{{name.namespace}}}{name.localname}" if name.namespace else name.localname
-            raise Refused(422, "unknown-root", f"no installed message set knows the root {shown[:120]}; known: {known}", line=1)
+            raise Refused(
+                422, "unknown-root", f"no installed message set knows the root {shown[:120]}; known: {known}", line=1
+            )
         return installed, root
 
     async def _explain(self, refusal: _Refusal, body: bytes) -> Judgement:
         message_set, root = refusal.installed.message_set, refusal.root
         outside, refused = refusal.sort_out()
         reader = refusal.installed.reader(root.name)
-        explained = await self._explainer.explain(refusal.installed, refusal.root_element, outside, refused[:MAX_EXPLAINED], body)
+        explained = await self._explainer.explain(
+            refusal.installed, refusal.root_element, outside, refused[:MAX_EXPLAINED], body
+        )
         problems = _by_ordinal(explained.problems)
+        message_problems = problems.get(0, ())
         units = []
         for ordinal, element in enumerate(refusal.units, 1):
             if ordinal in {number for number, _ in refused}:
-                found = problems.get(ordinal) or (_unexplained(ordinal),)
+                found = problems.get(ordinal) or (() if message_problems else (_unexplained(ordinal),))
                 units.append(_refused_unit(reader, element, ordinal, found))
             else:
                 units.append(reader.read(element, ordinal))
-        message_problems = problems.get(0, ())
         whole = _stands_whole(message_set, refusal.signed, bool(refused))
         return Judgement(
             message_set.name,
@@ -119,31 +123,25 @@ class _Refusal:
         if self.root.unit == ".":
             return None, [(1, Place(deepcopy(self.root_element), self.root_element))]
         schema = self.installed.schema
-        shell = _shell(self.root_element, self.units)
+        shell, place = _shell(self.root_element, self.units)
         refused: list[tuple[int, Place]] = []
-        outside: Element | None = None
         for ordinal, unit in enumerate(self.units, 1):
-            document = _with_unit(shell, unit, self.units[0], self.root_element)
-            if not schema.validate(document):
+            shell.insert(place, deepcopy(unit))
+            if not schema.validate(shell):
+                document = deepcopy(shell) if len(refused) < MAX_EXPLAINED else shell
                 refused.append((ordinal, Place(document, self.root_element, unit)))
-        if len(refused) == len(self.units) or not refused:
-            outside = self.root_element
-        return outside, refused
+            del shell[place]
+        return (None if refused else self.root_element), refused
 
 
-def _shell(root: Element, units: list[Element]) -> list[Element]:
-    known = set(units)
-    return [child for child in root if child not in known]
-
-
-def _with_unit(others: list[Element], unit: Element, first: Element, root: Element) -> Element:
-    """A copy of the message that holds this unit alone, at the place where the units stand."""
-    document = etree.Element(root.tag, attrib=dict(root.attrib), nsmap=root.nsmap)
-    place = root.index(first)
-    before = [other for other in others if root.index(other) < place]
-    for child in (*before, unit, *(other for other in others if other not in before)):
-        document.append(deepcopy(child))
-    return document
+def _shell(root: Element, units: list[Element]) -> tuple[Element, int]:
+    """A copy of the message without its units, and the place where one unit is to be put."""
+    shell = deepcopy(root)
+    unit_tag = units[0].tag if units else None
+    place = next((index for index, child in enumerate(root) if child.tag == unit_tag), 0)
+    for child in [child for child in shell if child.tag == unit_tag]:
+        shell.remove(child)
+    return shell, place
 
 
 def _unit_elements(element: Element, root: Root, message_set: MessageSet) -> list[Element]:

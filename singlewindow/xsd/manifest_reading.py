@@ -19,7 +19,9 @@ def read_manifest(data: dict[str, Any], folder: Path) -> MessageSet:
     place = f"{folder.name}/message-set.toml"
     data = dict(data)
     roots = [_build(Root, entry, f"{place}: root") for entry in data.pop("root", [])]
-    kinds = [_build(Kind, {"name": name, **entry}, f"{place}: kind.{name}") for name, entry in data.pop("kind", {}).items()]
+    kinds = [
+        _build(Kind, {"name": name, **entry}, f"{place}: kind.{name}") for name, entry in data.pop("kind", {}).items()
+    ]
     data["routes"] = data.pop("route", [])
     named = {"roots": {root.name: root for root in roots}, "kinds": {kind.name: kind for kind in kinds}}
     built = _values(MessageSet, data, place, known={*named, "folder"})

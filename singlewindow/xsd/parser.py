@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from typing import Any
 
 from lxml import etree
 
@@ -63,7 +64,7 @@ POLICY = ParserPolicy()
 class _Deny(etree.Resolver):
     """Refuses whatever a document names, also where libxml2 would open a file by itself."""
 
-    def resolve(self, system_url: str | None, public_id: str | None, context: object) -> None:
+    def resolve(self, system_url: str | None, public_id: str | None, context: object) -> None:  # type: ignore[override]  # the stub forgets the context
         raise Refused(400, "dtd-forbidden", "the document names something outside itself; remove it")
 
 
@@ -147,7 +148,7 @@ def _check_declaration(text: bytes, allowed: set[str]) -> None:
     if declared is None:
         return
     if declared[1] != b"1.0":
-        raise Refused(400, "xml-version", "only XML 1.0 is taken; write version=\"1.0\"", line=1, column=1)
+        raise Refused(400, "xml-version", 'only XML 1.0 is taken; write version="1.0"', line=1, column=1)
     encoding = (declared[2] or b"").decode("ascii", "replace").lower()
     if encoding and encoding not in allowed:
         raise _unsupported(encoding[:40])
@@ -164,7 +165,7 @@ def _check_size(body: bytes, max_elements: int) -> None:
 
 
 def _check_document(root: Element) -> None:
-    information = root.getroottree().docinfo
+    information: Any = root.getroottree().docinfo
     if information.doctype or information.internalDTD is not None:
         raise Refused(400, "dtd-forbidden", "a DOCTYPE is not allowed; remove it", line=1, column=1)
     if _too_deep(root):

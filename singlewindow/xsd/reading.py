@@ -21,7 +21,8 @@ Find = Callable[[Element], str]
 def clark(path: str, namespace: str) -> str:
     """A child path with every name in the namespace, as lxml's find takes it."""
     return "/".join(
-        step if step in {".", "..", ""} or step.startswith("@") else f"{{{namespace}}}{step}" for step in path.split("/")
+        step if step in {".", "..", ""} or step.startswith("@") else f"{{{namespace}}}{step}"
+        for step in path.split("/")
     )
 
 
@@ -35,7 +36,9 @@ def text_finder(path: str, namespace: str) -> Find:
         found = element if not steps or steps == "." else element.find(where)
         if found is None:
             return ""
-        return (found.get(attribute) if attribute else found.text or "" if len(found) == 0 else "").strip()
+        if attribute:
+            return (found.get(attribute) or "").strip()
+        return "" if len(found) else (found.text or "").strip()
 
     return find
 
@@ -117,9 +120,9 @@ def content_hash(element: Element, volatile: frozenset[str]) -> bytes:
 
 
 def _collect(element: Element, volatile: frozenset[str], parts: list[str]) -> None:
-    parts.append(f"\x02{element.tag}")
+    parts.append("\x02" + str(element.tag))
     if element.attrib:
-        parts.extend(f"\x04{name}\x05{value}" for name, value in sorted(element.attrib.items()))
+        parts.extend(f"\x04{name!s}\x05{value!s}" for name, value in sorted(element.attrib.items()))
     text = element.text
     if text and (text := text.strip()):
         parts.append(text)
@@ -170,7 +173,8 @@ def _list_reader(fields: dict[str, str], namespace: str) -> Callable[[Element], 
 
     def read(element: Element) -> list[dict[str, str]]:
         return [
-            {name: value for name, find in finders.items() if (value := find(entry))} for entry in element.iterfind(where)
+            {name: value for name, find in finders.items() if (value := find(entry))}
+            for entry in element.iterfind(where)
         ]
 
     return read

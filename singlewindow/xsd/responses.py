@@ -115,7 +115,9 @@ def _problem(message_set: MessageSet, code: str, text: str) -> Problem:
     second = _SECOND_CODE.search(text)
     detail = second[2] if second else text
     named = f"{code}.{second[1]}" if second else code
-    return Problem(f"agency.{message_set.name}.{named}", detail or "the authority refuses this", message_zh=detail or None)
+    return Problem(
+        f"agency.{message_set.name}.{named}", detail or "the authority refuses this", message_zh=detail or None
+    )
 
 
 def _text(unit: Element, path: str | None, message_set: MessageSet) -> str:

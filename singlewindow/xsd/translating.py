@@ -27,7 +27,9 @@ def translate(error: XMLSchemaValidationError) -> Finding:
 
 
 def _children(error: XMLSchemaChildrenValidationError) -> Finding:
-    expected = [_local(str(getattr(one, "name", "") or "")) for one in error.expected or () if getattr(one, "name", None)]
+    expected = [
+        _local(str(getattr(one, "name", "") or "")) for one in error.expected or () if getattr(one, "name", None)
+    ]
     child = error.invalid_child
     if child is None:
         if expected:
@@ -73,7 +75,9 @@ def _known_children(error: XMLSchemaChildrenValidationError) -> list[str]:
 
 def _too_many(error: XMLSchemaChildrenValidationError, child: Any) -> bool:
     particle = error.particle
-    return getattr(particle, "name", None) == child.tag and error.occurs >= (getattr(particle, "max_occurs", None) or 10**9)
+    return getattr(particle, "name", None) == child.tag and error.occurs >= (
+        getattr(particle, "max_occurs", None) or 10**9
+    )
 
 
 def _most(error: XMLSchemaChildrenValidationError) -> int:
@@ -84,9 +88,21 @@ def _attribute(error: XMLSchemaValidationError) -> Finding:
     reason = error.reason or ""
     name = reason.split("'")[1] if reason.count("'") >= 2 else "attribute"
     if reason.startswith("missing"):
-        return _finding(error.elem, "xsd.attribute-missing", f"the attribute {name} is missing", f"缺少属性 {name}", hint=f"add {name}")
+        return _finding(
+            error.elem,
+            "xsd.attribute-missing",
+            f"the attribute {name} is missing",
+            f"缺少属性 {name}",
+            hint=f"add {name}",
+        )
     if "not allowed" in reason:
-        return _finding(error.elem, "xsd.attribute-unknown", f"the attribute {name} is not allowed", f"不允许属性 {name}", hint="remove it")
+        return _finding(
+            error.elem,
+            "xsd.attribute-unknown",
+            f"the attribute {name} is not allowed",
+            f"不允许属性 {name}",
+            hint="remove it",
+        )
     return _value(error)
 
 
@@ -106,14 +122,31 @@ def _typed(error: XMLSchemaValidationError, name: str, value: str) -> Finding:
         text = f"{name} is not a number" if value else f"{name} is empty; a number is wanted"
         return _finding(error.elem, "xsd.not-a-number", text, f"{name} 不是数字", value=value, allowed=base)
     if base in _DATES:
-        return _finding(error.elem, "xsd.not-a-date", f"{name} is not a {base}", f"{name} 不是日期", value=value, allowed=_DATES[base])
+        return _finding(
+            error.elem,
+            "xsd.not-a-date",
+            f"{name} is not a {base}",
+            f"{name} 不是日期",
+            value=value,
+            allowed=_DATES[base],
+        )
     if "fixed" in (error.reason or ""):
         return _finding(error.elem, "xsd.fixed", f"{name}: {error.reason}", f"{name} 必须为固定值", value=value)
     reason = (error.reason or "the value is not allowed").splitlines()[0][:200]
     return _finding(error.elem, "xsd.value", f"{name}: {reason}", f"{name} 的值不合规定", value=value)
 
 
-_NUMBERS = {"decimal", "integer", "int", "long", "short", "nonNegativeInteger", "positiveInteger", "unsignedInt", "double"}
+_NUMBERS = {
+    "decimal",
+    "integer",
+    "int",
+    "long",
+    "short",
+    "nonNegativeInteger",
+    "positiveInteger",
+    "unsignedInt",
+    "double",
+}
 _DATES = {
     "date": "YYYY-MM-DD",
     "dateTime": "YYYY-MM-DDThh:mm:ss with a zone",
@@ -145,7 +178,9 @@ _FACETS: dict[type, Describe] = {
 }  # fmt: skip
 for _bound in ("XsdMinInclusiveFacet", "XsdMaxInclusiveFacet", "XsdMinExclusiveFacet", "XsdMaxExclusiveFacet"):
     _FACETS[getattr(xsd_facets, _bound)] = lambda name, facet, _: (
-        "xsd.range", f"{name} is outside what is allowed ({facet.value})", f"{name} 超出范围 ({facet.value})"
+        "xsd.range",
+        f"{name} is outside what is allowed ({facet.value})",
+        f"{name} 超出范围 ({facet.value})",
     )
 
 
@@ -181,7 +216,7 @@ def _type_of(error: XMLSchemaValidationError) -> Any:
     validator = error.validator
     if isinstance(validator, simple_types.XsdSimpleType):
         return validator
-    return getattr(validator, "base_type", None) if getattr(validator, "parent", None) is None else validator.parent
+    return getattr(validator, "parent", None) or getattr(validator, "base_type", None)
 
 
 def _base_name(error: XMLSchemaValidationError) -> str:
@@ -197,7 +232,14 @@ def _base_name(error: XMLSchemaValidationError) -> str:
 def _finding(element: Any, code: str, message: str, message_zh: str, **more: Any) -> Finding:
     value = more.pop("value", None)
     shown = None if value is None else (value if len(value) <= SHOWN_VALUE else f"{value[:SHOWN_VALUE]}…")
-    found = {"code": code, "message": message, "message_zh": message_zh, "element": _name(element), "value": shown, **more}
+    found = {
+        "code": code,
+        "message": message,
+        "message_zh": message_zh,
+        "element": _name(element),
+        "value": shown,
+        **more,
+    }
     return {"target": element, **found}
 
 

@@ -13,9 +13,12 @@ Content = Any
 """A text, a mapping of child names to contents, or a sequence of contents for a repeated child; None leaves it out."""
 
 
-def build(namespace: str, root: str, content: Mapping[str, Content], attributes: Mapping[str, str] | None = None) -> bytes:
+def build(
+    namespace: str, root: str, content: Mapping[str, Content], attributes: Mapping[str, str] | None = None
+) -> bytes:
     """A document in one namespace, children in the mapping's order, in UTF-8 with a declaration."""
-    element = etree.Element(f"{{{namespace}}}{root}" if namespace else root, nsmap={None: namespace} if namespace else None)
+    namespaces: Any = {None: namespace} if namespace else None
+    element = etree.Element(f"{{{namespace}}}{root}" if namespace else root, nsmap=namespaces)
     for name, value in (attributes or {}).items():
         element.set(name, value)
     _fill(element, namespace, content)

@@ -82,7 +82,15 @@ class Filing:
         office, time_ms = self.field("customsCode"), self._next_time(due_ms)
         about = {
             name: self.field(name)
-            for name in ("customsCode", "agentCode", "agentName", "ebcCode", "ebcName", "declAgentCode", "declAgentName")
+            for name in (
+                "customsCode",
+                "agentCode",
+                "agentName",
+                "ebcCode",
+                "ebcName",
+                "declAgentCode",
+                "declAgentName",
+            )
         }
         values = {
             "sumNo": self.numbers["sumNo"],

@@ -35,9 +35,13 @@ MAGIC: tuple[MagicWord, ...] = (
     MagicWord("SILENT", "decision", "The document is acknowledged and no decision ever follows."),
     MagicWord("SLOW", "transport", f"The reply comes after {SLOW_SECONDS:g} seconds."),
     MagicWord(
-        "FAULT", "transport", f"The first {FAILED_ATTEMPTS} attempts meet a SOAP Fault of the server, before any effect."
+        "FAULT",
+        "transport",
+        f"The first {FAILED_ATTEMPTS} attempts meet a SOAP Fault of the server, before any effect.",
     ),
-    MagicWord("FAULTC", "transport", "Every attempt meets a SOAP Fault of the client, so the call is refused for good."),
+    MagicWord(
+        "FAULTC", "transport", "Every attempt meets a SOAP Fault of the client, so the call is refused for good."
+    ),
     MagicWord("HTTP500", "transport", f"The first {FAILED_ATTEMPTS} attempts meet HTTP 500 without SOAP."),
     MagicWord(
         "LOST", "transport", "The agency acts on the first attempt and the connection closes before its reply is sent."
@@ -47,7 +51,9 @@ MAGIC: tuple[MagicWord, ...] = (
         "DISORDER", "notices", "Notices are sent in reverse order; each still carries the authority's own, right time."
     ),
     MagicWord(
-        "MOVES", "notices", "After the release notice the carriers report departure and arrival of their legs by themselves."
+        "MOVES",
+        "notices",
+        "After the release notice the carriers report departure and arrival of their legs by themselves.",
     ),
 )
 

@@ -1,0 +1,69 @@
+"""Response documents as the authorities write them: one unit each, its elements in the order of the schemas."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+from uuid import NAMESPACE_URL, uuid5
+
+from singlewindow.adapters.sandbox.papers import NAMESPACE
+from singlewindow.adapters.sandbox.records import Notice, Statement
+from singlewindow.xsd.writing import build
+
+_OUTCOME = ("returnStatus", "returnTime", "returnInfo")
+
+CEB_RESPONSES: dict[str, tuple[str, tuple[str, ...]]] = {
+    "CEB304Message": ("OrderReturn", ("ebpCode", "ebcCode", "orderNo", *_OUTCOME)),
+    "CEB404Message": ("ReceiptsReturn", ("ebcCode", "orderNo", "payNo", *_OUTCOME)),
+    "CEB506Message": ("LogisticsReturn", ("logisticsCode", "logisticsNo", *_OUTCOME)),
+    "CEB508Message": (
+        "ArrivalReturn",
+        ("operatorCode", "logisticsCode", "preNo", "copNo", "billNo", "msgSeqNo", *_OUTCOME),
+    ),
+    "CEB510Message": ("DepartureReturn", ("logisticsCode", "copNo", "preNo", "msgSeqNo", *_OUTCOME)),
+    "CEB604Message": (
+        "InventoryReturn",
+        ("agentCode", "copNo", "preNo", "invtNo", "ebcCode", "ebpCode", "orderNo", "statisticsFlag", *_OUTCOME),
+    ),
+    "CEB606Message": ("InvtCancelReturn", ("agentCode", "copNo", "preNo", "invtNo", *_OUTCOME)),
+    "CEB608Message": (
+        "WayBillReturn",
+        ("agentCode", "logisticsCode", "copNo", "preNo", "billNo", "msgSeqNo", *_OUTCOME),
+    ),
+    "CEB702Message": ("SummaryReturn", ("agentCode", "ebcCode", "copNo", "preNo", "sumNo", "msgSeqNo", *_OUTCOME)),
+}
+"""Unit element and its children after guid, by root: the element tables of the 2018-05 edition."""
+
+REQUIRED_EMPTY = frozenset({"billNo"})
+"""Mandatory in the response though the request may lack it."""
+
+SUMMARY_RESULT_HEAD = (
+    "customsCode", "sumNo", "opDate", "declSeqNo", "entryId", "decState", "agentCode", "agentName", "ebcCode",
+    "ebcName", "declAgentCode", "declAgentName", "grossWeight", "netWeight", "msgCount", "msgSeqNo",
+)  # fmt: skip
+SUMMARY_RESULT_LINE = ("invtNo", "logisticsNo", "gnum", "gcode")
+
+
+def write_document(notice: Notice) -> bytes:
+    """The document of a notice; the same bytes whenever it is written."""
+    statement, guid = notice.statement, _guid(notice.notice_id)
+    values = {"guid": guid, **statement.about, **statement.values}
+    unit, content = _summary_result(statement, values) if statement.items else _ceb_unit(statement, values)
+    return build(NAMESPACE, statement.root, {unit: content}, {"guid": _guid(guid), "version": "1.0"})
+
+
+def _ceb_unit(statement: Statement, values: Mapping[str, str]) -> tuple[str, dict[str, str | None]]:
+    unit, names = CEB_RESPONSES[statement.root]
+    content = {name: values.get(name) or None for name in ("guid", *names)}
+    return unit, content | {name: content[name] or "" for name in REQUIRED_EMPTY & content.keys()}
+
+
+def _summary_result(statement: Statement, values: Mapping[str, str]) -> tuple[str, dict[str, Any]]:
+    head = {name: values[name] for name in ("guid", *SUMMARY_RESULT_HEAD)}
+    lines = [{name: item[name] for name in SUMMARY_RESULT_LINE} for item in statement.items]
+    return "SummaryResult", {"SummaryResultHead": head, "SummaryResultList": lines}
+
+
+def _guid(name: str) -> str:
+    """36 characters, upper case, derived so that a repeated notice is the same document."""
+    return str(uuid5(NAMESPACE_URL, name)).upper()

@@ -1,0 +1,92 @@
+"""The agencies' register: every task once, what was counted of it, and the same answer whenever it comes again."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Protocol
+
+from singlewindow.adapters.sandbox.magic import read_magic
+from singlewindow.adapters.sandbox.records import Decision, Notice, Request, describe, recall
+
+
+class Desk(Protocol):
+    """Where one agency decides. Deterministic: the same requests in the same order give the same decisions."""
+
+    def take(self, request: Request) -> Decision:
+        """Decide on a task that was not seen before."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Effect:
+    """One counted effect; `attempt` rises when a business key that had become free is filed again."""
+
+    agency: str
+    business_key: str
+    action: str
+    attempt: int
+    task_id: str
+    at_ms: int
+
+
+class Register:
+    """Knows every task of all agencies. Not durable by itself: journal what `take` returns before anybody hears of it."""
+
+    def __init__(self, desks: Mapping[str, Desk]) -> None:
+        self._desks = desks
+        self._decisions: dict[tuple[str, str], Decision] = {}
+        self._effects: dict[str, list[Effect]] = defaultdict(list)
+
+    def find(self, agency: str, task_id: str) -> Decision | None:
+        """What was decided of a task before, None when it never came."""
+        return self._decisions.get((agency, task_id))
+
+    def take(self, request: Request) -> Decision:
+        """Decide on a new task and count its effect."""
+        decided = self._desks[request.agency].take(request)
+        decision = replace(decided, notices=_arrange(decided.notices, request))
+        # what follows is handed on once; only the answer is needed again
+        self._decisions[request.agency, request.task_id] = replace(decided, notices=())
+        if decision.kind == "effect":
+            effect = Effect(
+                request.agency,
+                decision.business_key,
+                decision.action,
+                decision.attempt,
+                request.task_id,
+                request.at_ms,
+            )
+            self._effects[decision.business_key].append(effect)
+        return decision
+
+    def replay(self, line: Mapping[str, Any]) -> Decision:
+        """Take a journal's line again."""
+        return self.take(recall(line))
+
+    def effects(self, key: str | None) -> list[Effect]:
+        """Effects whose business key is `key` or has it as one of its parts; all of them without a key."""
+        return [
+            effect
+            for business_key, effects in self._effects.items()
+            if key is None or key == business_key or key in business_key.split("|")
+            for effect in effects
+        ]
+
+
+def journal_line(request: Request, decision: Decision) -> dict[str, Any]:
+    """What must be on disk before the decision is told."""
+    return describe(request, decision)
+
+
+def _arrange(notices: tuple[Notice, ...], request: Request) -> tuple[Notice, ...]:
+    """Send twice or in reverse order where a magic word says so; the authority's times in the documents stay right."""
+    words = read_magic(request.reference, request.agency)
+    if "DISORDER" in words and notices:
+        last_ms = max(notice.due_ms for notice in notices)
+        turned = reversed(sorted(notices, key=lambda notice: notice.due_ms))
+        notices = tuple(replace(notice, due_ms=last_ms + place) for place, notice in enumerate(turned))
+    if "DUPLICATE" in words:
+        notices = tuple(replace(notice, copies=2) for notice in notices)
+    return notices
