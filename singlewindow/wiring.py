@@ -26,6 +26,7 @@ from singlewindow.messages.identifiers import Clock, IdentifierSource
 from singlewindow.messages.judgement import ResponseUnit
 from singlewindow.messages.receipts import ReceiptSigner
 from singlewindow.queue.dispatching import AgencyDispatcher, visibility_seconds
+from singlewindow.queue.isolation import one_by_one
 from singlewindow.queue.lane import Lane, LaneLimits
 from singlewindow.queue.port import Adapter, ReadResponse
 from singlewindow.queue.pulling import Puller
@@ -139,8 +140,7 @@ async def run_sandbox_agencies(settings: Settings) -> None:
     from singlewindow.adapters.sandbox.serving import run_sandbox  # noqa: PLC0415 - production processes need none of it
 
     configure_logging(settings.log_level)
-    async with open_door(settings) as door:
-        await run_sandbox(settings, door, notify_url=settings.url)
+    await run_sandbox(settings, notify_url=settings.url)
 
 
 async def _open_core(stack: AsyncExitStack, settings: Settings) -> tuple[OpenLedger, ReadyStreams, Bus]:
@@ -179,10 +179,7 @@ def _delay(streams: ReadyStreams) -> Callable[[], float]:
 
 
 def _matching_lane(tasks: Tasks, streams: ReadyStreams) -> Lane:
-    async def perform(claims: list[Claim]) -> None:
-        await tasks.match(claims)
-
-    return Lane("match", tasks, streams=streams, perform=perform, limits=MATCHING)
+    return Lane("match", tasks, streams=streams, perform=one_by_one(tasks.match), limits=MATCHING)
 
 
 def _agency_lane(

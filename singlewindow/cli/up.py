@@ -199,7 +199,7 @@ def _announce(console: Console, chain: Chain, keys: Mapping[str, str], ready_fil
 
 def _curl(url: str, key: str) -> str:
     """A line to paste; a fresh reference each time it is pasted, so that every paste files a declaration of its own."""
-    reference = 'sed "s/FOUR-LEGS-[A-Z0-9-]*/FOUR-LEGS-$(date +%s)/"'
+    reference = 'sed "s/FOUR-LEGS-1/FOUR-LEGS-$(date +%s)/"'
     return (
         f"{reference} {SAMPLE} | curl -s -H 'Authorization: Bearer {key}' -H 'Content-Type: application/xml' "
         f"-H 'Prefer: wait=5' --data-binary @- {url}/v1/declarations"

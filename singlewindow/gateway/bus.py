@@ -66,6 +66,8 @@ class Bus:
                 asyncio.create_task(self._publish_for_ever(), name="bus-publisher"),
                 asyncio.create_task(self._listen_for_ever(), name="bus-listener"),
             ]
+            for worker in self._workers:
+                worker.add_done_callback(_report)
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -156,6 +158,11 @@ class Bus:
             str(self._redis_url),
             socket_timeout=timeout_seconds,
             socket_connect_timeout=self._timeout,
-            socket_keepalive=True,
             retry=Retry(NoBackoff(), 0),
         )
+
+
+def _report(worker: asyncio.Task[None]) -> None:
+    """A worker ends only by being cancelled; anything else must be seen, since polling would hide it."""
+    if not worker.cancelled():
+        log.error("bus.worker_died", worker=worker.get_name(), error=repr(worker.exception()))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from functools import cache
 from html import escape
@@ -18,6 +19,18 @@ from singlewindow.gateway.refusals import not_found
 from singlewindow.messages.manifest import MessageSet
 
 _TYPES = {".xsd": "application/xml", ".xml": "application/xml", ".sch": "application/xml", ".toml": "application/toml"}
+
+
+_CODE = re.compile(r"[a-z]+(?:\.[A-Za-z0-9_-]{1,80}){1,4}")
+
+FAMILIES = {
+    "xsd": "The document breaks its schema at the place named by pointer, line and column; `allowed` says what may "
+    "stand there, and the schema can be downloaded under /v1/message-sets.",
+    "rule": "The document is valid by its schema but breaks a rule of its message set.",
+    "match": "The document was compared with the others of its consignment.",
+    "agency": "The authority's own code, as it was answered.",
+}
+"""What the first word of a code means."""
 
 
 async def show_contract(_request: web.Request) -> web.Response:
@@ -50,7 +63,7 @@ async def download_file(request: web.Request) -> web.Response:
 async def explain_error(request: web.Request) -> web.Response:
     """GET /docs/errors/{code}: a short page on one error code."""
     code = request.match_info["code"]
-    text = request.app[PARTS].explain_code(code) or TITLES.get(code)
+    text = request.app[PARTS].explain_code(code) or TITLES.get(code) or _explain_family(code)
     if text is None:
         raise not_found()
     page = f"<!doctype html><html lang=en><meta charset=utf-8><title>{escape(code)}</title>"
@@ -59,6 +72,11 @@ async def explain_error(request: web.Request) -> web.Response:
         content_type="text/html",
         headers={"Content-Security-Policy": "default-src 'none'"},
     )
+
+
+def _explain_family(code: str) -> str | None:
+    """Codes are many and grow with rules and agencies; their first word says what kind they are."""
+    return FAMILIES.get(code.partition(".")[0]) if _CODE.fullmatch(code) else None
 
 
 def _describe(message_set: MessageSet) -> dict[str, Any]:

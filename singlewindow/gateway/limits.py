@@ -10,7 +10,7 @@ from aiohttp import web
 from aiohttp.http import RawRequestMessage
 from aiohttp.http_exceptions import BadHttpMessage, HttpProcessingError, LineTooLong
 
-from singlewindow.gateway.problems import describe, respond
+from singlewindow.gateway.problems import describe, render
 from singlewindow.gateway.refusals import HttpRefusal
 
 KEEPALIVE_SECONDS = 15.0
@@ -48,14 +48,16 @@ class GuardedProtocol(web.RequestHandler):
 
     def handle_error(
         self,
-        request: web.BaseRequest,
+        request: web.BaseRequest,  # noqa: ARG002 - what could not be parsed has no headers to look at
         status: int = 500,
         exc: BaseException | None = None,
         message: str | None = None,  # noqa: ARG002 - aiohttp's message repeats the client's raw bytes
     ) -> web.StreamResponse:
         """Answer what is no lawful HTTP. Nothing of it is repeated or logged."""
         refusal = _explain(exc) if isinstance(exc, HttpProcessingError) else _own_fault(status)
-        return respond(request, describe(refusal), close=True)
+        response = render(describe(refusal), "json")
+        response.force_close()
+        return response
 
     def _start_clock(self) -> None:
         if self._header_deadline is None:

@@ -13,7 +13,7 @@ import structlog
 from aiohttp import web
 
 from singlewindow.errors import SingleWindowError, TraderMistake, Unavailable
-from singlewindow.gateway.negotiation import preferred_form
+from singlewindow.gateway.negotiation import Form, preferred_form
 from singlewindow.gateway.refusals import HttpRefusal, MessageRefused
 from singlewindow.gateway.xml_view import write_problem
 from singlewindow.ledger.intake import Refusal
@@ -27,6 +27,17 @@ PROBLEM_TYPES = "https://singlewindow.example/problems/"
 TITLES = {
     "bad-request": "The request cannot be understood",
     "not-well-formed": "The document is not well-formed XML",
+    "empty-body": "The body is empty",
+    "bad-encoding": "The bytes are not in the encoding they claim",
+    "unsupported-encoding": "This character encoding is not taken",
+    "encoding-mismatch": "Content-Type and document name different encodings",
+    "bad-content-encoding": "The body is not intact gzip",
+    "xml-version": "Only XML 1.0 is taken",
+    "dtd-forbidden": "A DOCTYPE is not allowed",
+    "too-deep": "Elements are nested too deeply",
+    "too-many-attributes": "An element has too many attributes",
+    "too-many-elements": "The document has too many elements",
+    "unknown-message-set": "No message set of this name is installed",
     "schema-invalid": "The document breaks its schema",
     "rule-violated": "The document breaks a rule",
     "invalid": "None of the declarations can be taken",
@@ -52,6 +63,7 @@ TITLES = {
     "http-version": "Only HTTP/1.0 and HTTP/1.1 are spoken here",
     "bad-parameter": "A parameter has an unusable value",
     "not-held": "The declaration is not held",
+    "too-many-keys": "The trader has two live keys already",
     "trader-exists": "A trader with this name is registered",
     "unavailable": "The service cannot answer now",
     "outcome-unknown": "It is unknown whether the message was stored",
@@ -92,14 +104,19 @@ def respond(
     request: web.BaseRequest, problem: dict[str, Any], *, headers: dict[str, str] | None = None, close: bool = False
 ) -> web.Response:
     """A problem in the form the client reads. A body that was not read to its end closes the connection."""
-    if preferred_form(request) == "xml":
-        body, media_type = write_problem(problem), "application/problem+xml"
-    else:
-        body, media_type = orjson.dumps(problem), "application/problem+json"
-    response = web.Response(status=problem["status"], body=body, content_type=media_type, headers=headers)
+    response = render(problem, preferred_form(request), headers=headers)
     if close or not request.content.is_eof():
         response.force_close()
     return response
+
+
+def render(problem: dict[str, Any], form: Form | None, *, headers: dict[str, str] | None = None) -> web.Response:
+    """A problem in this form, JSON where the client takes neither."""
+    if form == "xml":
+        body, media_type = write_problem(problem), "application/problem+xml"
+    else:
+        body, media_type = orjson.dumps(problem), "application/problem+json"
+    return web.Response(status=problem["status"], body=body, content_type=media_type, headers=headers)
 
 
 def status_of(error: SingleWindowError) -> int:

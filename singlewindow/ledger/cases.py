@@ -77,10 +77,14 @@ def _note_new_links(dossier: Dossier, links: Sequence[Linked], new: set[UUID]) -
 
 
 def _aim(dossier: Dossier, links: Sequence[Linked], store: DossierStore) -> None:
-    """A kind that acts on an anchor acts on the living one it is joined to."""
+    """A kind that acts on an anchor acts on the living one it is joined to, if the same trader filed it.
+
+    Knowing a registration number gives nobody power over another's declaration.
+    """
     kind = store.sets[dossier.message_set].kinds[dossier.kind]
     if kind.target and dossier.target_id is None:
-        living = [link.id for link in links if link.alive] or [link.id for link in links]
+        own = [link for link in links if link.trader == dossier.trader]
+        living = [link.id for link in own if link.alive] or [link.id for link in own]
         dossier.target_id = max(living, default=None)
 
 

@@ -204,11 +204,11 @@ async def _find_targets(connection: Connection, batch: Sequence[Pending]) -> Non
     if not hashes:
         return
     rows = await connection.fetch(query("find_filings"), hashes)
-    known = {row["key_hash"]: row["declaration_id"] for row in rows}
+    known = {(row["key_hash"], row["trader"]): row["declaration_id"] for row in rows}
     for pending in batch:
         for unit in pending.units:
             if unit.id in pending.targets:
-                unit.target_id = known.get(pending.targets[unit.id])
+                unit.target_id = known.get((pending.targets[unit.id], pending.submission.trader))
                 if unit.target_id is None and unit.verdict == "received":
                     unit.problems = (*unit.problems, _unknown_target(unit))
 

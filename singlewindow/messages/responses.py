@@ -44,11 +44,12 @@ def _learn_numbers(dossier: Dossier, part: Part, said: ResponseUnit) -> None:
 
 
 def _is_older(part: Part, said: ResponseUnit) -> bool:
-    if not part.authority_time or not said.time or said.state is None:
+    """Older by the authority's time; where one side gives no time, or the same, the further state stands."""
+    if said.state is None:
         return False
-    if said.time == part.authority_time:
-        return STATES[said.state].rank < STATES[part.state].rank
-    return said.time < part.authority_time
+    if part.authority_time and said.time and part.authority_time != said.time:
+        return said.time < part.authority_time
+    return STATES[said.state].rank < STATES[part.state].rank
 
 
 def _note_anomaly(dossier: Dossier, part: Part, said: ResponseUnit) -> None:

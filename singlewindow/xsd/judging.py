@@ -15,7 +15,8 @@ from singlewindow.messages.manifest import MessageSet, Root
 from singlewindow.xsd.catalogue import Catalogue, InstalledSet
 from singlewindow.xsd.explaining import Explainer, Fault, Place
 from singlewindow.xsd.parser import Element, Refused, parse
-from singlewindow.xsd.reading import UnitReader, clark, text_finder
+from singlewindow.xsd.paths import clark, text_finder
+from singlewindow.xsd.reading import UnitReader
 
 LOOP_BYTES = 256_000
 """Messages up to this size are judged in the event loop, larger ones in a thread (libxml2 releases the GIL)."""

@@ -21,6 +21,9 @@ MAX_ELEMENTS = 400_000
 _BOM_UTF8, _BOM_LE, _BOM_BE = b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff"
 _DECLARATION = re.compile(rb"""\A<\?xml\s+version\s*=\s*["']([^"']*)["'](?:\s+encoding\s*=\s*["']([^"']*)["'])?""")
 
+_BYTE_ENCODINGS = frozenset({"utf-8", "utf8", "us-ascii", "ascii"})
+_ENCODINGS = _BYTE_ENCODINGS | {"utf-16", "utf-16le", "utf-16be"}
+
 Element = etree._Element
 
 _too_deep = etree.XPath("boolean(/" + "/".join("*" * (MAX_DEPTH + 1)) + ")")
@@ -75,7 +78,7 @@ def parse(body: bytes, *, max_elements: int = MAX_ELEMENTS) -> Element:
     _check_encoding(body)
     _check_size(body, max_elements)
     root = _parse(body)
-    _check_document(root)
+    _check_document(root, body)
     return root
 
 
@@ -126,7 +129,7 @@ def _check_encoding(body: bytes) -> None:
     text = body[3:] if body.startswith(_BOM_UTF8) else body
     if b"\x00" in text[:4]:
         raise _unsupported("UTF-16 or UTF-32 without byte order mark")
-    _check_declaration(text, {"utf-8", "utf8", "us-ascii", "ascii"})
+    _check_declaration(text, _BYTE_ENCODINGS)
     try:
         text.decode("utf-8")
     except UnicodeDecodeError as error:
@@ -140,10 +143,10 @@ def _check_utf16(body: bytes) -> None:
         text = body.decode("utf-16")
     except UnicodeDecodeError:
         raise Refused(400, "bad-encoding", "the bytes are not UTF-16") from None
-    _check_declaration(text[:200].encode("utf-8", "replace"), {"utf-16"})
+    _check_declaration(text[:200].encode("utf-8", "replace"), frozenset({"utf-16"}))
 
 
-def _check_declaration(text: bytes, allowed: set[str]) -> None:
+def _check_declaration(text: bytes, allowed: frozenset[str]) -> None:
     declared = _DECLARATION.match(text)
     if declared is None:
         return
@@ -160,15 +163,19 @@ def _unsupported(what: str) -> Refused:
 
 def _check_size(body: bytes, max_elements: int) -> None:
     """Counted before parsing: every element needs a `<` that does not start an end tag."""
-    if body.count(b"<") - body.count(b"</") > max_elements:
+    ends = body.count(b"</") + body.count(b"<\x00/")  # in UTF-8, and in UTF-16 of either order
+    if body.count(b"<") - ends > max_elements:
         raise Refused(413, "too-many-elements", f"more than {max_elements:,} elements; send several messages")
 
 
-def _check_document(root: Element) -> None:
-    information: Any = root.getroottree().docinfo
+def _check_document(root: Element, body: bytes) -> None:
+    information = root.getroottree().docinfo
     if information.doctype or information.internalDTD is not None:
         raise Refused(400, "dtd-forbidden", "a DOCTYPE is not allowed; remove it", line=1, column=1)
+    if (information.encoding or "UTF-8").lower() not in _ENCODINGS:
+        raise _unsupported(information.encoding[:40])
     if _too_deep(root):
         raise Refused(400, "too-deep", f"elements are nested deeper than {MAX_DEPTH}")
-    if _too_many_attributes(root):
+    # every attribute needs an equals sign: most documents have too few to be looked through
+    if body.count(b"=") > MAX_ATTRIBUTES and _too_many_attributes(root):
         raise Refused(400, "too-many-attributes", f"an element has more than {MAX_ATTRIBUTES} attributes")

@@ -14,7 +14,7 @@ from singlewindow.messages.lifecycle import STATES
 from singlewindow.messages.manifest import MessageSet, Root
 from singlewindow.xsd.catalogue import Catalogue
 from singlewindow.xsd.parser import Element, Refused, parse
-from singlewindow.xsd.reading import clark, text_finder
+from singlewindow.xsd.paths import clark, text_finder
 
 _SECOND_CODE = re.compile(r"\[Code:(-?\d+);Desc:([^\]]*)\]")
 

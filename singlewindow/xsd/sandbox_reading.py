@@ -13,6 +13,21 @@ from lxml import etree
 
 from singlewindow.xsd.parser import Element, parse
 
+_EXPORT_FIELDS: dict[str, tuple[str, ...]] = {
+    "lrn": ("{*}LRN", "{*}Target/{*}LRN", "{*}Declaration/{*}LRN"),
+    "mrn": ("{*}Target/{*}MRN",),
+    "declarant": (
+        "{*}Declarant/{*}Identification",
+        "{*}Target/{*}DeclarantIdentification",
+        "{*}Declaration/{*}Declarant/{*}Identification",
+    ),
+    "message_id": ("{*}Header/{*}MessageIdentification",),
+    "type": ("{*}AdditionalDeclarationType", "{*}Declaration/{*}AdditionalDeclarationType"),
+}
+"""Where an ExportDeclaration, an Amendment and the messages that point to a declaration say it."""
+
+_LEG_FIELDS = {"number": "{*}LegNumber", "mode": "{*}Mode", "crosses": "{*}CrossesBorder"}
+
 
 @dataclass(frozen=True, slots=True)
 class ReadUnit:
@@ -32,9 +47,23 @@ def read_ceb_units(
     return tuple(_read_ceb_unit(found, fields, lists) for found in parse(original).iterchildren(f"{{*}}{unit}"))
 
 
-def root_name(original: bytes) -> str:
-    """The local name of the root element. Raises as `read_ceb_units`."""
-    return etree.QName(parse(original)).localname
+def read_export_document(original: bytes) -> ReadUnit:
+    """The one document of an export-1 message.
+
+    Fields: `lrn`, `mrn` and `declarant` of the declaration it is or points to, `message_id`, and `type` (A, D);
+    list `legs` with `number`, `mode` and `crosses`. Raises as `read_ceb_units`.
+    """
+    root = parse(original)
+    found = {name: _first_text(root, paths) for name, paths in _EXPORT_FIELDS.items()}
+    legs = [
+        {name: _first_text(leg, (path,)) for name, path in _LEG_FIELDS.items()} for leg in root.iterfind(".//{*}Leg")
+    ]
+    return ReadUnit({name: text for name, text in found.items() if text}, {"legs": legs} if legs else {})
+
+
+def _first_text(element: Element, paths: Collection[str]) -> str:
+    texts = ((element.findtext(path) or "").strip() for path in paths)
+    return next((text for text in texts if text), "")
 
 
 def _read_ceb_unit(unit: Element, fields: Collection[str], lists: Mapping[str, Collection[str]]) -> ReadUnit:

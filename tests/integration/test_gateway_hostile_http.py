@@ -13,7 +13,8 @@ from typing import Any
 import aiohttp
 import pytest
 
-from tests.integration.gateway_stage import GatewayStage, gateway_stage, order, xml_headers
+from singlewindow.gateway.parts import IN_FLIGHT
+from tests.integration.gateway_stage import GatewayStage, gateway_stage, order, until, xml_headers
 
 LIMIT = 200_000
 
@@ -45,7 +46,7 @@ ANSWERS = {
 
 @pytest.fixture
 async def stage(database_url: str) -> AsyncIterator[GatewayStage]:
-    limits = {"max_body_bytes": LIMIT, "header_timeout_seconds": 0.4, "body_timeout_seconds": 0.4}
+    limits: dict[str, Any] = {"max_body_bytes": LIMIT, "header_timeout_seconds": 0.4, "body_timeout_seconds": 0.4}
     async with gateway_stage(database_url, **limits) as opened:
         yield opened
         # whatever happened, the gateway still files
@@ -69,7 +70,8 @@ def authorized(stage: GatewayStage, request: bytes) -> bytes:
     line, _, rest = request.partition(b"\r\n")
     if not line.startswith(b"POST /v1/declarations"):
         return request
-    return line + f"\r\nAuthorization: Bearer {stage.key}\r\nContent-Type: application/xml\r\n".encode() + rest
+    added = f"Authorization: Bearer {stage.key}\r\nContent-Type: application/xml\r\nConnection: close\r\n"
+    return line + b"\r\n" + added.encode() + rest
 
 
 def status_of(answer: bytes) -> int:
@@ -105,7 +107,17 @@ async def test_a_parser_error_repeats_nothing_of_the_request(stage: GatewayStage
 async def test_a_broken_chunk_is_answered_400_before_the_body_deadline(database_url: str) -> None:
     async with gateway_stage(database_url, body_timeout_seconds=60) as stage:
         head = b"POST /v1/declarations HTTP/1.1\r\nHost: gw\r\nTransfer-Encoding: chunked\r\n\r\n"
-        assert status_of(await talk(stage, authorized(stage, head + b"4\r\n<r/>\r\nZZ\r\n"))) == 400
+        host, port = stage.url.removeprefix("http://").split(":")
+        reader, writer = await asyncio.open_connection(host, int(port))
+        writer.write(authorized(stage, head + b"4\r\n<r/>\r\n"))
+
+        async def is_being_read() -> bool:
+            return stage.application[IN_FLIGHT]._admitted == 1
+
+        await until(is_being_read)
+        writer.write(b"ZZ\r\n")
+        assert status_of(await asyncio.wait_for(reader.read(), 15)) == 400
+        writer.close()
 
 
 async def test_a_target_that_is_too_long_is_414(stage: GatewayStage) -> None:

@@ -227,7 +227,9 @@ async def test_waiting_answers_as_soon_as_the_declaration_is_settled(stage: Gate
         await stage.match_all()
         parts = await stage.database.fetch("read_parts", await declaration_ids(stage))
         said = (ResponseUnit("order", "120", "registered", "2026-03-02T02:15:00.000000Z"),)
-        await stage.parts.tasks.take_words([Word("customs", p["id"], str(p["id"]), said, b"<r/>", "push") for p in parts])
+        await stage.parts.tasks.take_words(
+            [Word("customs", p["id"], str(p["id"]), said, b"<r/>", "push") for p in parts]
+        )
         return waiting.done()
 
     await until(settle)

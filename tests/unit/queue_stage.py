@@ -63,6 +63,7 @@ class MemoryLedger:
     erased: set[UUID] = field(default_factory=set)
     surprises: list[Exception] = field(default_factory=list)
     awaits: bool = True
+    polls: int = 0
 
     def add(
         self, count: int = 1, *, sender: UUID = SENDER, action: str = "declare", lane: str = "customs"
@@ -86,6 +87,7 @@ class MemoryLedger:
         return [self._claimed(row, now + visibility_seconds) for row in ready]
 
     async def claim_due(self, lane: str, *, limit: int, visibility_seconds: float) -> list[Claim]:
+        self.polls += 1
         await self._answer()
         now = time.monotonic()
         due = [row for row in self.rows.values() if row.lane == lane and row.due_at <= now]

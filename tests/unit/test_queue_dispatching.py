@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from uuid import UUID
 
 import pytest
@@ -92,6 +93,48 @@ async def test_poison_is_isolated_and_its_neighbours_get_through(*, temporary: b
     assert set(ledger.ended) == {tasks[7]}
     assert ledger.ended[tasks[7]].kind == "dead_letter"
     assert all(agency.effects[task] == 1 for task in tasks if task != tasks[7])
+
+
+async def test_a_document_at_fault_is_found_by_the_second_attempt() -> None:
+    ledger, agency = MemoryLedger(), Agency()
+    tasks = ledger.add(30)
+    agency.poison = {tasks[7]}
+    await work_through(ledger, dispatcher(ledger, agency))
+    assert ledger.ended[tasks[7]].claim.attempt == 2
+
+
+class FullAgency(Agency):
+    """Fails the first call and is then too busy for every task."""
+
+    async def send(self, envelope: Envelope, call: Call) -> Reply:
+        reply = await super().send(envelope, call)
+        return replace(reply, answers=tuple(Answer(task, "retry") for task in tasks_of(call)))
+
+
+async def test_tasks_go_together_again_once_the_agency_reads_their_calls() -> None:
+    ledger, agency = MemoryLedger(), FullAgency()
+    ledger.add(8)
+    agency.fail_next("fault-server")
+    await work_through(ledger, dispatcher(ledger, agency), rounds=3)
+    assert [len(tasks_of(call)) for call in agency.calls] == [8, 2, 2, 2, 2, 8]
+
+
+class VagueAgency(Agency):
+    """Cannot say what became of anything."""
+
+    async def ask(self, task_ids: tuple[UUID, ...]) -> tuple[Answer, ...]:
+        return tuple(Answer(task_id, "unknown") for task_id in task_ids)
+
+
+async def test_what_stays_unknown_is_not_resent_to_an_agency_that_does_not_deduplicate() -> None:
+    ledger, agency = MemoryLedger(), VagueAgency(idempotency="none")
+    (task,) = ledger.add()
+    performer = dispatcher(ledger, agency)
+    await ledger.claim_due("customs", limit=1, visibility_seconds=60)
+    while ledger.rows:
+        ledger.forget_attempts_end()
+        await work_through(ledger, performer)
+    assert (agency.calls, of_kind(ledger.decided, "needs_reconciliation")) == ([], [task])
 
 
 async def test_a_neighbour_of_poison_is_never_given_up_even_with_few_attempts() -> None:
@@ -230,7 +273,7 @@ async def test_claims_too_old_to_be_sent_are_given_back_and_due_at_once(monkeypa
     monkeypatch.setattr(dispatching, "START_WITHIN_SECONDS", -1.0)
     claims = await ledger.claim_due("customs", limit=3, visibility_seconds=60)
     assert await dispatcher(ledger, agency).perform(claims) == 3
-    assert (agency.calls, of_kind(ledger.decided, "retry")) == ([], tasks)
+    assert (agency.calls, ledger.exchanges, of_kind(ledger.decided, "retry")) == ([], {}, tasks)
 
 
 async def test_an_erased_original_is_given_up_and_its_neighbours_go() -> None:
@@ -266,7 +309,8 @@ class HangingAgency(Agency):
     """Never answers."""
 
     async def send(self, envelope: Envelope, call: Call) -> Reply:
-        return await asyncio.get_running_loop().create_future()
+        await asyncio.Event().wait()
+        return await super().send(envelope, call)
 
 
 async def test_an_agency_that_never_answers_is_cut_off_at_the_deadline() -> None:

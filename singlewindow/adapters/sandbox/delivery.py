@@ -1,4 +1,4 @@
-"""From due to delivered: one heap of coming notices, a numbered feed per agency, and one sender per agency that pushes."""
+"""From planned to issued: one heap of coming notices, and a numbered feed per agency."""
 
 from __future__ import annotations
 
@@ -39,6 +39,13 @@ class Feed:
             self._undelivered.append((self._last, notice))
             self._filled.set()
         return self._last
+
+    def restore(self, number: int, notice: Notice | None) -> None:
+        """Take a notice as issued before, under the number it had; the number alone when the notice is forgotten."""
+        self._last = number - 1
+        if notice is not None:
+            self.issue(notice)
+        self._last = number
 
     def after(self, cursor: int, limit: int) -> list[tuple[int, Notice]]:
         """Up to `limit` notices after a number."""

@@ -10,6 +10,12 @@ from singlewindow.adapters.sandbox.papers import NAMESPACE
 from singlewindow.adapters.sandbox.records import Notice, Statement
 from singlewindow.xsd.writing import build
 
+EXPORT_NAMESPACE = "urn:singlewindow:export:1"
+EXPORT_RESPONSE = "Response"
+CERTIFICATE = "certificate"
+CERTIFICATE_TYPE = "851"
+"""Phytosanitary certificate, UN/EDIFACT 1001."""
+
 _OUTCOME = ("returnStatus", "returnTime", "returnInfo")
 
 CEB_RESPONSES: dict[str, tuple[str, tuple[str, ...]]] = {
@@ -47,6 +53,8 @@ SUMMARY_RESULT_LINE = ("invtNo", "logisticsNo", "gnum", "gcode")
 def write_document(notice: Notice) -> bytes:
     """The document of a notice; the same bytes whenever it is written."""
     statement, guid = notice.statement, _guid(notice.notice_id)
+    if statement.root == EXPORT_RESPONSE:
+        return build(EXPORT_NAMESPACE, EXPORT_RESPONSE, _export_response(statement, guid))
     values = {"guid": guid, **statement.about, **statement.values}
     unit, content = _summary_result(statement, values) if statement.items else _ceb_unit(statement, values)
     return build(NAMESPACE, statement.root, {unit: content}, {"guid": _guid(guid), "version": "1.0"})
@@ -62,6 +70,33 @@ def _summary_result(statement: Statement, values: Mapping[str, str]) -> tuple[st
     head = {name: values[name] for name in ("guid", *SUMMARY_RESULT_HEAD)}
     lines = [{name: item[name] for name in SUMMARY_RESULT_LINE} for item in statement.items]
     return "SummaryResult", {"SummaryResultHead": head, "SummaryResultList": lines}
+
+
+def _export_response(statement: Statement, guid: str) -> dict[str, Any]:
+    said = {**statement.about, **statement.values}
+    number = statement.references.get(CERTIFICATE)
+    return {
+        "Header": {
+            "MessageIdentification": guid.replace("-", ""),
+            "PreparationDateTime": said["StatusDateTime"],
+        },
+        "Agency": said["Agency"],
+        "Target": {name: said.get(name) for name in ("LRN", "MRN", "DeclarantIdentification")},
+        "Action": said["Action"],
+        "LegNumber": said.get("LegNumber"),
+        "Status": said["Status"],
+        "StatusDateTime": said["StatusDateTime"],
+        "References": _references(statement.references),
+        "ControlDecision": {"Type": said["Control"]} if "Control" in said else None,
+        "Certificate": {"Number": number, "Type": CERTIFICATE_TYPE} if number else None,
+        "Error": dict(statement.error) or None,
+    }
+
+
+def _references(references: Mapping[str, str]) -> dict[str, Any] | None:
+    if not references:
+        return None
+    return {"Reference": [{"Name": name, "Value": value} for name, value in references.items()]}
 
 
 def _guid(name: str) -> str:

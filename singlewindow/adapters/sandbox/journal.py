@@ -1,4 +1,4 @@
-"""The effects journal: append-only JSON lines, written and synced in groups by one thread before anybody is answered."""
+"""The effects journal: append-only JSON lines, synced in groups by one thread before anybody is answered."""
 
 from __future__ import annotations
 
@@ -28,6 +28,7 @@ class Journal:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._waiting: list[bytes] = []
+        self._failure: OSError | None = None
         self._next: asyncio.Future[None] | None = None
         self._current: asyncio.Future[None] | None = None
         self._writer: asyncio.Task[None] | None = None
@@ -52,7 +53,12 @@ class Journal:
             self._flush = asyncio.get_running_loop().call_later(FLUSH_SECONDS, self._start_group)
 
     async def append(self, lines: Sequence[Line]) -> None:
-        """Return when these lines, and every line added before, are on disk. Raises OSError when the disk refuses."""
+        """Return when these lines, and every line added before, are on disk.
+
+        Raises OSError when the disk refuses, and from then on always: what memory knows is no longer what is on disk.
+        """
+        if self._failure is not None:
+            raise self._failure
         self._waiting.extend(orjson.dumps(line) for line in lines)
         synced = self._start_group() if self._waiting else self._current
         if synced is not None:
@@ -77,6 +83,7 @@ class Journal:
             try:
                 await loop.run_in_executor(self._thread, self._write, group)
             except OSError as error:
+                self._failure = error
                 self._current.set_exception(error)
             else:
                 self._current.set_result(None)
@@ -94,7 +101,7 @@ def _retrieve(synced: asyncio.Future[None]) -> None:
 
 
 def read_journal(path: Path) -> Iterator[Line]:
-    """Every whole line of a journal, oldest first; a torn last line is left out. Raises ConfigurationError for others."""
+    """Every line of a journal, oldest first, a torn last one left out. Raises ConfigurationError for a damaged one."""
     if not path.exists():
         return
     with path.open("rb") as lines:

@@ -9,9 +9,9 @@ import re
 from dataclasses import dataclass
 from functools import lru_cache
 
-from singlewindow.adapters.profiles import CARRIERS
+from singlewindow.adapters.profiles import AGENCIES
 
-AGENCIES = ("customs", "inspection", *CARRIERS)
+
 FAILED_ATTEMPTS = 2
 """How often FAULT and HTTP500 strike before the same task is taken."""
 SLOW_SECONDS = 3.0

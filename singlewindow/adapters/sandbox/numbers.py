@@ -1,4 +1,4 @@
-"""Numbers and times that authorities give: lawful in form, rising, and the same again when the journal is read again."""
+"""Numbers and times that authorities give: lawful in form, rising, and the same when the journal is read again."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def check_digit(body: str) -> str:
 
 
 def ceb_time(at_ms: int) -> str:
-    """yyyyMMddHHmmssfff in UTC+8, as returnTime wants it."""
+    """YyyyMMddHHmmssfff in UTC+8, as returnTime wants it."""
     return f"{_beijing(at_ms):%Y%m%d%H%M%S}{at_ms % 1000:03d}"
 
 
@@ -74,12 +74,17 @@ def iso_time(at_ms: int) -> str:
 
 
 class Pace:
-    """How long decisions take: `50-300` is the range of the whole way in milliseconds, each step a random share of it."""
+    """How long decisions take: `50-300` are the milliseconds of the whole way, each step a random share of it."""
 
     def __init__(self, range_ms: str, *, seed: str = "") -> None:
         low, _, high = range_ms.partition("-")
         self._low, self._span = int(low), int(high or low) - int(low)
         self._seed = seed.encode()
+
+    @property
+    def longest_ms(self) -> int:
+        """The upper end of the range."""
+        return self._low + self._span
 
     def offsets_ms(self, task_id: str, steps: int) -> list[int]:
         """Milliseconds from the request to each step; the same for the same task."""

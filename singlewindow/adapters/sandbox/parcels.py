@@ -138,7 +138,7 @@ class Parcels:
         return [summary.say_result(inventory, due_ms, self._numbers)]
 
     def _delete(self, filing: Filing, target: Filing | None) -> list[Notice]:
-        """appType 3: registered; the document with this key is dead, and an inventory hears 430."""
+        """AppType 3: registered; the document with this key is dead, and an inventory hears 430."""
         due_ms = filing.request.at_ms + self._pace.offsets_ms(filing.request.task_id, 1)[0]
         filing.attempt = target.attempt if target else 1
         told = _cancel(target, due_ms) if target is not None and target.paper.kind == "inventory" else []

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-EventKind = Literal["effect", "duplicate", "refusal"]
+EventKind = Literal["effect", "duplicate"]
 
 NO_FIELDS: Mapping[str, str] = {}
 
@@ -35,24 +35,28 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """What a response document says: its root, the fields repeated from the request (`about`), and the new ones."""
+    """What a response document says: its root, the fields repeated from the request (`about`), and the new ones.
+
+    `items` are the lines of a CEB792; `references` (numbers by name) and `error` belong to the Response of export-1.
+    """
 
     root: str
     about: Mapping[str, str]
-    values: Mapping[str, str] = NO_FIELDS
+    values: Mapping[str, str] = field(default_factory=dict)
     items: tuple[Mapping[str, str], ...] = ()
+    references: Mapping[str, str] = field(default_factory=dict)
+    error: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """One notice: to be sent at `due_ms`, `copies` times, about the task `task_id`; its document is written when sent."""
+    """One notice about the task `task_id`, to be issued at `due_ms`; its document is written when it is sent."""
 
     notice_id: str
     agency: str
     task_id: str
     due_ms: int
     statement: Statement
-    copies: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,19 +64,16 @@ class Decision:
     """What came of a request. `answer` is the notice in the SOAP reply, `notices` follow later.
 
     `business_key` and `action` are what effects are counted by; `attempt` counts filings of a key that had become
-    free again. A `duplicate` (of another task that is alive) and a `refusal` had no effect.
+    free again. A `duplicate` (of another task that is alive) had no effect.
     """
 
     business_key: str
     action: str
-    answer: Notice | None
+    answer: Notice
     notices: tuple[Notice, ...] = ()
     kind: EventKind = "effect"
     attempt: int = 1
     duplicate_of: str | None = None
-    verdict: Literal["acknowledged", "rejected"] = "acknowledged"
-    code: str = ""
-    text: str = ""
 
 
 def describe(request: Request, decision: Decision) -> dict[str, Any]:

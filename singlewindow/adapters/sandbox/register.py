@@ -32,7 +32,7 @@ class Effect:
 
 
 class Register:
-    """Knows every task of all agencies. Not durable by itself: journal what `take` returns before anybody hears of it."""
+    """Knows every task of all agencies. Not durable by itself: journal what `take` returns before telling anybody."""
 
     def __init__(self, desks: Mapping[str, Desk]) -> None:
         self._desks = desks
@@ -85,8 +85,6 @@ def _arrange(notices: tuple[Notice, ...], request: Request) -> tuple[Notice, ...
     words = read_magic(request.reference, request.agency)
     if "DISORDER" in words and notices:
         last_ms = max(notice.due_ms for notice in notices)
-        turned = reversed(sorted(notices, key=lambda notice: notice.due_ms))
+        turned = sorted(notices, key=lambda notice: notice.due_ms, reverse=True)
         notices = tuple(replace(notice, due_ms=last_ms + place) for place, notice in enumerate(turned))
-    if "DUPLICATE" in words:
-        notices = tuple(replace(notice, copies=2) for notice in notices)
-    return notices
+    return tuple(notice for notice in notices for _ in range(2 if "DUPLICATE" in words else 1))

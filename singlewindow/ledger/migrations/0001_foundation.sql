@@ -96,6 +96,8 @@ CREATE TABLE part (
     errors          jsonb NOT NULL DEFAULT '[]'
 );
 CREATE INDEX part_of_declaration ON part (declaration_id);
+-- what a puller asks while it waits
+CREATE INDEX part_awaited ON part (agency) WHERE state IN ('submitted', 'registered', 'under_control', 'suspended');
 
 CREATE TABLE exchange (
     id          uuid NOT NULL PRIMARY KEY,

@@ -1,0 +1,154 @@
+"""Authorities push their notices over SOAP: who may, what is stored, and what a repeat changes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator
+from typing import Literal
+from uuid import UUID, uuid4
+from xml.etree import ElementTree as ET
+
+import aiohttp
+import pytest
+
+from singlewindow.xsd.soap_envelope import http_headers, open_envelope, soap_action
+from singlewindow.xsd.soap_faults import FaultReceived, open_reply
+from singlewindow.xsd.soap_notices import Notification, read_notification_reply, write_notification
+from singlewindow.xsd.soap_replies import TaskNotice
+from tests.integration.gateway_stage import GatewayStage, gateway_stage, order, order_answer
+
+SECRET = "the-agencies-secret"
+
+
+@pytest.fixture
+async def stage(database_url: str) -> AsyncIterator[GatewayStage]:
+    async with gateway_stage(database_url, agency_secret=SECRET) as opened:
+        yield opened
+
+
+async def push(
+    stage: GatewayStage,
+    body: bytes,
+    *,
+    agency: str = "customs",
+    user: str = "customs",
+    password: str = SECRET,
+    version: Literal["1.1", "1.2"] = "1.1",
+    **headers: str,
+) -> aiohttp.ClientResponse:
+    sent = http_headers(version, soap_action("Notify")) | headers
+    sent["Authorization"] = aiohttp.encode_basic_auth(user, password)
+    return await stage.client.post(f"/soap/agencies/{agency}", data=body, headers=sent)
+
+
+def notify(*notices: TaskNotice, agency: str = "customs", version: Literal["1.1", "1.2"] = "1.1") -> bytes:
+    return write_notification(Notification(agency, notices), call_id=uuid4(), version=version)
+
+
+async def file_order(stage: GatewayStage) -> tuple[str, UUID, bytes]:
+    body = order()
+    receipt = json.loads(await (await stage.submit(body)).read())
+    await stage.match_all()
+    declaration = receipt["declarations"][0]["id"]
+    return declaration, await stage.part_of(declaration), body
+
+
+async def show(stage: GatewayStage, path: str) -> dict[str, object]:
+    shown: dict[str, object] = json.loads(await (await stage.client.get(path)).read())
+    return shown
+
+
+@pytest.mark.parametrize("version", ["1.1", "1.2"])
+async def test_a_pushed_notice_settles_its_declaration(stage: GatewayStage, version: Literal["1.1", "1.2"]) -> None:
+    declaration, task, body = await file_order(stage)
+    notice = TaskNotice(str(uuid4()), order_answer(body), task)
+    response = await push(stage, notify(notice, version=version), version=version)
+    assert response.status == 200, await response.text()
+    assert read_notification_reply(open_envelope(await response.read())) == 1
+    assert (await show(stage, f"/v1/declarations/{declaration}"))["status"] == "registered"
+
+
+async def test_a_repeated_notice_is_accepted_and_changes_nothing(stage: GatewayStage) -> None:
+    declaration, task, body = await file_order(stage)
+    pushed = notify(TaskNotice(str(uuid4()), order_answer(body), task))
+    first = await push(stage, pushed)
+    events = await show(stage, f"/v1/declarations/{declaration}/events")
+    second = await push(stage, pushed)
+    assert (first.status, second.status) == (200, 200)
+    assert read_notification_reply(open_envelope(await second.read())) == 1
+    assert await show(stage, f"/v1/declarations/{declaration}/events") == events
+    responses = await show(stage, f"/v1/declarations/{declaration}/responses")
+    assert len(responses["responses"]) == 1  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("agency", "user", "password"),
+    [
+        ("customs", "customs", "wrong"),
+        ("customs", "customs", ""),
+        ("customs", "road", SECRET),
+        ("nobody", "nobody", SECRET),
+    ],
+)
+async def test_a_wrong_agency_or_password_is_refused_before_the_body(
+    stage: GatewayStage, agency: str, user: str, password: str
+) -> None:
+    response = await push(stage, b"<not-even-xml", agency=agency, user=user, password=password)
+    assert response.status == 401
+    assert response.headers["WWW-Authenticate"].startswith("Basic")
+
+
+async def test_a_traders_key_opens_nothing_here(stage: GatewayStage) -> None:
+    response = await stage.client.post("/soap/agencies/customs", data=b"<a/>", headers=http_headers("1.1"))
+    assert response.status == 401
+
+
+async def test_an_agency_cannot_speak_for_another(stage: GatewayStage) -> None:
+    declaration, task, body = await file_order(stage)
+    notice = TaskNotice(str(uuid4()), order_answer(body), task)
+    response = await push(stage, notify(notice, agency="inspection"))
+    with pytest.raises(FaultReceived) as refused:
+        open_reply(await response.read())
+    assert (response.status, refused.value.fault.retry) == (500, "stop")
+    assert (await show(stage, f"/v1/declarations/{declaration}"))["status"] != "registered"
+
+
+@pytest.mark.parametrize("body", [b"", b"<a/>", b"<a", b"<!DOCTYPE a><a/>"])
+async def test_what_is_no_soap_is_answered_with_a_fault(stage: GatewayStage, body: bytes) -> None:
+    response = await push(stage, body)
+    with pytest.raises(FaultReceived) as refused:
+        open_reply(await response.read())
+    assert refused.value.fault.retry == "stop"
+
+
+async def test_a_soap_action_of_another_operation_is_refused(stage: GatewayStage) -> None:
+    _, task, body = await file_order(stage)
+    pushed = notify(TaskNotice(str(uuid4()), order_answer(body), task))
+    response = await push(stage, pushed, SOAPAction='"urn:singlewindow:exchange:1/Submit"')
+    with pytest.raises(FaultReceived):
+        open_reply(await response.read())
+
+
+async def test_while_the_ledger_is_away_the_agency_is_asked_to_send_again(stage: GatewayStage) -> None:
+    _, task, body = await file_order(stage)
+    await stage.database.close()
+    response = await push(stage, notify(TaskNotice(str(uuid4()), order_answer(body), task)))
+    with pytest.raises(FaultReceived) as refused:
+        open_reply(await response.read())
+    assert (refused.value.fault.retry, refused.value.fault.is_server) == ("resend", True)
+
+
+async def test_a_document_nobody_can_read_is_not_taken_silently(stage: GatewayStage) -> None:
+    _, task, _ = await file_order(stage)
+    response = await push(stage, notify(TaskNotice(str(uuid4()), b"<Surprise/>", task)))
+    with pytest.raises(FaultReceived):
+        open_reply(await response.read())
+
+
+async def test_the_service_describes_itself_at_its_own_address(stage: GatewayStage) -> None:
+    response = await stage.client.get("/soap/agencies/customs?wsdl", headers={"Host": "evil.example"})
+    description = ET.fromstring(await response.read())
+    soap = ("{http://schemas.xmlsoap.org/wsdl/soap/}", "{http://schemas.xmlsoap.org/wsdl/soap12/}")
+    addresses = {address.get("location") for name in soap for address in description.iter(f"{name}address")}
+    assert addresses == {f"{stage.url}/soap/agencies/customs"}
+    assert (await stage.client.get("/soap/agencies/nobody?wsdl")).status == 404
