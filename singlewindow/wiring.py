@@ -35,6 +35,7 @@ from singlewindow.queue.streams import ReadyStreams
 from singlewindow.queue.words import read_words
 from singlewindow.settings import Settings
 from singlewindow.xsd.catalogue import Catalogue, load_catalogue
+from singlewindow.xsd.error_codes import CODES
 from singlewindow.xsd.judging import Door
 from singlewindow.xsd.responses import read_response
 from singlewindow.xsd.soap_replies import TaskNotice
@@ -45,6 +46,8 @@ __all__ = [
 
 CLOCK_SECONDS = 30.0
 """How often a process compares its clock with the database's."""
+
+REOPEN_SECONDS = 0.2
 
 MATCHING = LaneLimits(batch_size=100, concurrency=2, visibility_seconds=30.0)
 
@@ -61,8 +64,8 @@ class OpenLedger:
 
 
 @asynccontextmanager
-async def open_ledger(settings: Settings) -> AsyncIterator[OpenLedger]:
-    """The ledger alone, for the commands that manage it. Raises ConfigurationError or Unavailable."""
+async def open_ledger(settings: Settings, *, patient: bool = False) -> AsyncIterator[OpenLedger]:
+    """The ledger alone. Raises ConfigurationError, and Unavailable while PostgreSQL is away unless `patient`."""
     if settings.database_url is None:
         raise ConfigurationError("set SINGLEWINDOW_DATABASE_URL, or run `singlewindow up`, which starts its own server")
     database = Database(
@@ -70,7 +73,7 @@ async def open_ledger(settings: Settings) -> AsyncIterator[OpenLedger]:
         connections=settings.database_connections,
         timeout_seconds=settings.database_timeout_seconds,
     )
-    await database.open()
+    await (_open_patiently(database) if patient else database.open())
     clock = Clock()
     ids = IdentifierSource(clock)
     keys = load_keys(keys_folder(settings))
@@ -113,7 +116,7 @@ async def run_gateway(settings: Settings) -> None:
         await stack.enter_async_context(intake)
         parts = GatewayParts(
             settings, ledger.traders, intake, Reader(ledger.database, sets), _tasks(ledger, streams, bus, door.catalogue),
-            door, sets, bus, _word_reader(door.catalogue), {"ledger": _ledger_check(ledger.database), "schemas": _done(warming)},
+            door, sets, bus, _word_reader(door.catalogue), {"ledger": _ledger_check(ledger.database), "schemas": _done(warming)}, CODES.get,
         )  # fmt: skip
         await serve(build_application(parts), settings, reuse_port=True)
 
@@ -144,12 +147,21 @@ async def run_sandbox_agencies(settings: Settings) -> None:
 
 
 async def _open_core(stack: AsyncExitStack, settings: Settings) -> tuple[OpenLedger, ReadyStreams, Bus]:
-    ledger = await stack.enter_async_context(open_ledger(settings))
+    ledger = await stack.enter_async_context(open_ledger(settings, patient=True))
     following = asyncio.create_task(_follow_clock(ledger), name="clock")
     stack.callback(following.cancel)
     streams = await stack.enter_async_context(open_streams(settings))
     bus = await stack.enter_async_context(Bus(settings.redis_url, timeout_seconds=settings.redis_timeout_seconds))
     return ledger, streams, bus
+
+
+async def _open_patiently(database: Database) -> None:
+    """Wait for PostgreSQL as long as it takes: a process started during its recovery must not die of it."""
+    while True:
+        try:
+            return await database.open()
+        except Unavailable:
+            await asyncio.sleep(REOPEN_SECONDS)
 
 
 async def _follow_clock(ledger: OpenLedger) -> None:

@@ -133,7 +133,8 @@ async def _prepare_connection(connection: asyncpg.Connection[Any]) -> None:
 def _translated() -> Iterator[None]:
     try:
         yield
-    except (OSError, TimeoutError, asyncpg.InterfaceError) as error:
+    except (OSError, TimeoutError, asyncpg.InterfaceError, asyncpg.InternalClientError) as error:
+        # the last is what asyncpg says of a connection whose server died in the middle of a statement
         raise Unavailable(f"the ledger does not answer ({type(error).__name__})") from error
     except (
         asyncpg.PostgresConnectionError,

@@ -39,6 +39,9 @@ MAX_BATCH = 256
 
 MAX_BATCH_BYTES = 32_000_000
 
+REPEAT_SECONDS = 5.0
+"""How long a repeat waits for the first one under way."""
+
 log = structlog.get_logger()
 
 
@@ -155,8 +158,11 @@ class Intake:
         pending = await self._prepare(submission)
         self._waiting.append(pending)
         self._wake.set()
-        outcome = await pending.future
-        return _as_filed(outcome, pending)
+        await asyncio.wait({pending.future}, timeout=REPEAT_SECONDS)
+        if pending in self._waiting:
+            self._waiting.remove(pending)
+            raise RepeatInProgress("another request is filing under the same key; ask again")
+        return _as_filed(await pending.future, pending)
 
     async def _prepare(self, submission: Submission) -> Pending:
         canonical = await self._traders.canonical()

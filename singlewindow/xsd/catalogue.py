@@ -12,6 +12,8 @@ from lxml import etree
 from singlewindow.errors import ConfigurationError
 from singlewindow.messages.manifest import MessageSet, Root
 from singlewindow.xsd.manifest_reading import read_manifest
+from singlewindow.xsd.parser import MAX_ELEMENTS
+from singlewindow.xsd.places import repeatable_names
 from singlewindow.xsd.reading import UnitReader
 
 BUILT_IN = Path(__file__).parent / "sets"
@@ -51,6 +53,17 @@ class InstalledSet:
         except (OSError, etree.XMLSyntaxError, etree.XMLSchemaParseError) as error:
             raise ConfigurationError(f"{path}: {' '.join(str(error).split())[:500]}") from error
 
+    def compile(self) -> None:
+        """Compile the schema and what reads each root now, not with the first message. Raises ConfigurationError."""
+        _ = self.schema
+        for root in self.message_set.roots:
+            self.reader(root)
+
+    @cached_property
+    def repeatable(self) -> frozenset[str]:
+        """The local names of elements that may repeat: pointers to these carry an ordinal."""
+        return repeatable_names([file.read_bytes() for file in self.message_set.folder.glob("*.xsd")])
+
     def reader(self, root: str) -> UnitReader:
         """What reads the declarations of a root; compiled on first use."""
         if root not in self._readers:
@@ -65,8 +78,14 @@ class InstalledSet:
 class Catalogue:
     """The installed sets, by name and by root element."""
 
-    def __init__(self, installed: dict[str, InstalledSet]) -> None:
+    def __init__(self, installed: dict[str, InstalledSet], extra: Path | None = None) -> None:
         self.sets = installed
+        self.extra = extra
+
+    @property
+    def max_elements(self) -> int:
+        """The most elements that any set takes; past it a message is refused before it is parsed."""
+        return max((one.message_set.max_elements for one in self.sets.values()), default=MAX_ELEMENTS)
 
     @property
     def manifests(self) -> dict[str, MessageSet]:
@@ -82,14 +101,6 @@ class Catalogue:
         ]
         return next((one for one in known if one.message_set.name == preferred), known[0] if known else None)
 
-    def describe(self) -> list[dict[str, object]]:
-        """What is installed: sets with their roots, for errors and listings."""
-        return [
-            {"name": name, "title": one.message_set.title, "namespace": one.message_set.namespace,
-             "roots": list(one.message_set.roots)}
-            for name, one in self.sets.items()
-        ]  # fmt: skip
-
 
 def load_catalogue(extra: Path | None = None) -> Catalogue:
     """The built-in sets and those of a further folder. Raises ConfigurationError that names file and key."""
@@ -102,7 +113,7 @@ def load_catalogue(extra: Path | None = None) -> Catalogue:
                 f"{folder / MANIFEST}: a message set named {message_set.name} is installed already"
             )
         installed[message_set.name] = InstalledSet(message_set)
-    return Catalogue(installed)
+    return Catalogue(installed, extra)
 
 
 def _set_folders(parent: Path) -> Iterator[Path]:

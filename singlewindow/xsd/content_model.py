@@ -29,11 +29,9 @@ MAX_FAULTS = 50
 
 @dataclass(frozen=True, slots=True)
 class _Break:
-    """Where the model breaks: the child's index, what it was matching, how often that had occurred, what it expected."""
+    """Where the model breaks: the index of the child it cannot place, and the names it expected instead."""
 
     index: int
-    occurs: int
-    most: int | None
     expected: list[str]
 
 
@@ -78,15 +76,18 @@ class _Content:
         present = {tag for tag, _ in self._children}
         absent = {local(tag): tag for tag in self._names if tag not in present or self._may_repeat(tag)}
         near = nearest(local(child.tag), absent)
-        mended = None if near is None else [*self._children]
-        if mended is not None and near is not None:
-            mended[broken.index] = (absent[near], child)
-        reached = None if mended is None else _match(self._group, [tag for tag, _ in mended])
-        if mended is not None and (reached is None or reached.index > broken.index):
-            self._children = mended
-        else:
+        if near is None or not self._replace(broken.index, (absent[near], child)):
             del self._children[broken.index]
         return unexpected_element(child, _locals(broken.expected), absent)
+
+    def _replace(self, index: int, mended: tuple[str, Element | None]) -> bool:
+        """Take a child for another if the model then reads on past it."""
+        children = [*self._children[:index], mended, *self._children[index + 1 :]]
+        reached = _match(self._group, [tag for tag, _ in children])
+        if reached is not None and reached.index <= index:
+            return False
+        self._children = children
+        return True
 
     def _fill(self, broken: _Break, child: Element) -> Finding:
         """Something else must come first: it stands further on, or is missing."""
@@ -137,15 +138,16 @@ def _match(group: XsdGroup, tags: list[str]) -> _Break | None:
             if broken := _first(index, model.advance(match=False)):
                 return broken
         else:
-            return _Break(index, 0, None, [])
+            return _Break(index, [])
     return _first(len(tags), model.stop()) if model.element is not None else None
 
 
 def _first(index: int, breaks: Iterable[Any]) -> _Break | None:
-    for particle, occurs, expected in breaks:
-        names = [str(one.name) for one in expected or () if isinstance(one, XsdElement)]
-        return _Break(index, occurs, getattr(particle, "max_occurs", None), names)
-    return None
+    broken = next(iter(breaks), None)
+    if broken is None:
+        return None
+    expected = broken[2] or ()
+    return _Break(index, [str(one.name) for one in expected if isinstance(one, XsdElement)])
 
 
 def _locals(names: list[str]) -> list[str]:

@@ -29,6 +29,11 @@ class Finding:
     attribute: str | None = None
     missing: str | None = None
 
+    def described(self, *, allowed: str | None, choices: Collection[str] = ()) -> Finding:
+        """The same mistake with what its type allows; the hint is the nearest of few lawful values."""
+        near = nearest(self.value or "", choices)
+        return replace(self, allowed=allowed, hint=f"did you mean {near}?" if near else self.hint)
+
     def at(self, element: Element) -> Finding:
         """The same mistake at another element: the one that this was copied from."""
         return replace(self, element=element)
@@ -50,9 +55,8 @@ def unexpected_element(element: Element, expected: Sequence[str], known: Collect
     else:
         hint = f"{expected[0]} is expected here" if expected else "remove it"
     zh = f"此处不允许元素 {name}" + (f",应为 {near or expected[0]}" if near or expected else "")
-    return Finding(
-        element, "xsd.unexpected-element", f"{name} is not allowed here", zh, allowed=_alternatives(expected), hint=hint
-    )
+    allowed = near or _alternatives(expected)
+    return Finding(element, "xsd.unexpected-element", f"{name} is not allowed here", zh, allowed=allowed, hint=hint)
 
 
 def misplaced_element(element: Element, first: str) -> Finding:
@@ -123,6 +127,13 @@ def wrong_value(element: Element, rule: str, limit: str, *, attribute: str | Non
     code, text, zh = _FACETS.get(rule, _OTHER)
     filled = {"name": name, "limit": limit, "length": len(value)}
     return Finding(element, code, text.format(**filled), zh.format(**filled), value=value, attribute=attribute)
+
+
+def unknown_code(element: Element, value: str, allowed: str) -> Finding:
+    """A code that its type allows and that the message set gives no meaning."""
+    name = local(element.tag)
+    text, zh = f"{name} has a code that means nothing", f"{name} 的代码无效"
+    return Finding(element, "code-unknown", text, zh, value=value, allowed=allowed)
 
 
 _LENGTH = "{name} has {length} character(s), "

@@ -1,95 +1,144 @@
-"""The judge child: explains refused declarations with xmlschema, in a process that may be killed.
+"""The judge child: judges large and refused messages in a process that may be killed.
 
-Reads requests from stdin and writes answers to stdout, each a length (8 bytes, big-endian) and JSON. Ends when stdin
-ends, when its parent dies, or by the limits it sets itself.
+Reads requests from stdin and writes answers to stdout, in frames of a length (8 bytes, big-endian) and as many bytes.
+A request is a frame of JSON and, where that says `judge`, a frame with the message. Ends when stdin ends, when its
+parent dies, or by the limits it sets itself.
 """
 
 from __future__ import annotations
 
-import base64
 import ctypes
-import json
+import os
 import resource
 import signal
 import sys
+from functools import cache, partial
 from pathlib import Path
 from typing import Any, BinaryIO
 
+import orjson
 import xmlschema
-from lxml import etree
-from xmlschema.validators import XMLSchemaBase
 
-from singlewindow.xsd.parser import new_parser
-from singlewindow.xsd.translating import translate
+from singlewindow.messages.judgement import Judgement
+from singlewindow.xsd.catalogue import Catalogue, load_catalogue
+from singlewindow.xsd.examining import Recognised, examine, recognise
+from singlewindow.xsd.explaining import Budget, build_schema, explain
+from singlewindow.xsd.findings import Finding
+from singlewindow.xsd.parser import Element, Refused
+from singlewindow.xsd.places import Places
+from singlewindow.xsd.transcript import write_judgement, write_refusal
+from singlewindow.xsd.unit_by_unit import UnitJudge
 
-MEMORY_BYTES = 1_500_000_000
+MEMORY_BYTES = 512_000_000
+"""Address space that judging may take beyond what the idle child has."""
+
+RETIRE_BYTES = 256_000_000
+"""Resident growth past which a child asks to be replaced: names once read stay in libxml2's dictionary for ever."""
+
+CPU_SECONDS = 10
+"""CPU time of one message, explaining included, past which the kernel ends the child."""
+
 PR_SET_PDEATHSIG = 1
-MAX_FINDINGS = 200
 
 
 def main() -> None:
     """Answer requests until stdin ends."""
-    _limit_itself()
-    schemas: dict[str, XMLSchemaBase] = {}
-    while (request := _read(sys.stdin.buffer)) is not None:
-        _write(sys.stdout.buffer, _answer(request, schemas))
+    _die_with_parent()
+    catalogue = load_catalogue(Path(sys.argv[1]) if len(sys.argv) > 1 else None)
+    _limit_memory()
+    base = _resident_bytes()
+    while (header := read_frame(sys.stdin.buffer)) is not None:
+        _limit_cpu()
+        answer = _answer(catalogue, orjson.loads(header))
+        retire = b"1" if _resident_bytes() - base > RETIRE_BYTES else b"0"
+        write_frame(sys.stdout.buffer, retire + answer)
 
 
-def _answer(request: dict[str, Any], schemas: dict[str, XMLSchemaBase]) -> dict[str, Any]:
-    path = request["schema"]
-    if path not in schemas:
-        schemas[path] = _build(path)
-    findings: list[list[dict[str, Any]]] = []
-    left = MAX_FINDINGS
-    for encoded in request["documents"]:
-        found = _explain(schemas[path], base64.b64decode(encoded), left)
-        left -= len(found)
-        findings.append(found)
-        if left <= 0:
-            break
-    return {"findings": findings}
+def judge(catalogue: Catalogue, body: bytes, preferred: str | None, *, explained: bool = True) -> Judgement:
+    """The verdict on a message, every error with its place. Raises Refused.
+
+    Without `explained`, libxml2's errors stand for an explanation: fewer at once, and cheaper.
+    """
+    accepted = examine(catalogue, body, preferred)
+    if accepted is not None:
+        return accepted
+    message = recognise(catalogue, body, preferred)
+    places = Places(
+        message.element,
+        body,
+        repeatable=message.installed.repeatable,
+        personal=frozenset(message.message_set.personal),
+    )
+    explainer = partial(_explain, message, Budget()) if explained else _leave_unexplained
+    return UnitJudge(message, places, explainer).judge()
 
 
-def _build(path: str) -> XMLSchemaBase:
-    """XSD 1.1 where a schema asks for it: by 1.0 rules such a schema would load nothing and refuse everything."""
-    wants_1_1 = b'vc:minVersion="1.1"' in Path(path).read_bytes()
-    cls: type[XMLSchemaBase] = xmlschema.XMLSchema11 if wants_1_1 else xmlschema.XMLSchema
-    return cls(path, allow="local", defuse="always")
+def _explain(message: Recognised, budget: Budget, document: Element) -> list[Finding]:
+    return explain(_schema(message.message_set.folder / message.message_set.schema), document, budget)
 
 
-def _explain(schema: XMLSchemaBase, document: bytes, most: int) -> list[dict[str, Any]]:
-    root = etree.fromstring(document, new_parser())
-    order = {element: index for index, element in enumerate(root.iter())}
-    found: list[dict[str, Any]] = []
-    for error in schema.iter_errors(root):
-        finding = translate(error)
-        target = finding.pop("target")
-        finding["index"] = order.get(target, 0)
-        found.append(finding)
-        if len(found) >= most:
-            break
-    return found
+def _leave_unexplained(_: Element) -> list[Finding]:
+    return []
 
 
-def _limit_itself() -> None:
-    resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
+@cache
+def _schema(path: Path) -> xmlschema.XMLSchema:
+    return build_schema(path)
+
+
+def _answer(catalogue: Catalogue, request: dict[str, Any]) -> bytes:
+    if request["ask"] == "warm":
+        _warm(catalogue)
+        return b"{}"
+    body = read_frame(sys.stdin.buffer) or b""
+    try:
+        return write_judgement(judge(catalogue, body, request["message_set"], explained=request["explained"]))
+    except Refused as refused:
+        return write_refusal(refused)
+
+
+def _warm(catalogue: Catalogue) -> None:
+    for installed in catalogue.sets.values():
+        installed.compile()
+        _schema(installed.message_set.folder / installed.message_set.schema)
+
+
+def _die_with_parent() -> None:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
-def _read(stream: BinaryIO) -> dict[str, Any] | None:
-    header = stream.read(8)
-    if len(header) < 8:
+def _limit_memory() -> None:
+    pages = int(Path("/proc/self/statm").read_text().split()[0]) if sys.platform == "linux" else 0
+    most = pages * os.sysconf("SC_PAGE_SIZE") + MEMORY_BYTES
+    resource.setrlimit(resource.RLIMIT_AS, (most, most))
+
+
+def _limit_cpu() -> None:
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    spent = int(used.ru_utime + used.ru_stime) + 1
+    resource.setrlimit(resource.RLIMIT_CPU, (spent + CPU_SECONDS, resource.getrlimit(resource.RLIMIT_CPU)[1]))
+
+
+def _resident_bytes() -> int:
+    if sys.platform != "linux":
+        return 0
+    return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
+def read_frame(stream: BinaryIO) -> bytes | None:
+    """The next frame, or None where the stream has ended."""
+    length = stream.read(8)
+    if len(length) < 8:
         return None
-    request: dict[str, Any] = json.loads(stream.read(int.from_bytes(header, "big")))
-    return request
+    return stream.read(int.from_bytes(length, "big"))
 
 
-def _write(stream: BinaryIO, answer: dict[str, Any]) -> None:
-    encoded = json.dumps(answer).encode()
-    stream.write(len(encoded).to_bytes(8, "big") + encoded)
+def write_frame(stream: BinaryIO, content: bytes) -> None:
+    """One frame, flushed."""
+    stream.write(len(content).to_bytes(8, "big") + content)
     stream.flush()
 
 

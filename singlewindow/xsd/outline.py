@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Callable
 
 from singlewindow.xsd.parser import Element
+from singlewindow.xsd.paths import clark
 
 SIGNATURE = "{http://www.w3.org/2000/09/xmldsig#}Signature"
 
@@ -76,11 +77,6 @@ def _read_attributes(element: Element, parts: list[str]) -> dict[str, str]:
     for name, value in attributes.items():
         parts.append(f"{_ATTRIBUTE}{name}{_ATTRIBUTE}{value}")
     return attributes
-
-
-def clark(path: str, namespace: str) -> str:
-    """A child path with every name in the namespace, as lxml's find takes it."""
-    return "/".join(f"{{{namespace}}}{step}" if step[:1] not in {"", ".", "@"} else step for step in path.split("/"))
 
 
 def branches_at(path: str, namespace: str) -> Callable[[Branch], list[Branch]]:

@@ -161,10 +161,14 @@ def _unsupported(what: str) -> Refused:
     return Refused(415, "unsupported-encoding", f"{what} is not taken; send UTF-8, or UTF-16 with byte order mark")
 
 
-def _check_size(body: bytes, max_elements: int) -> None:
-    """Counted before parsing: every element needs a `<` that does not start an end tag."""
+def count_elements(body: bytes) -> int:
+    """At most this many elements, counted without parsing: each needs a `<` that does not start an end tag."""
     ends = body.count(b"</") + body.count(b"<\x00/")  # in UTF-8, and in UTF-16 of either order
-    if body.count(b"<") - ends > max_elements:
+    return body.count(b"<") - ends
+
+
+def _check_size(body: bytes, max_elements: int) -> None:
+    if count_elements(body) > max_elements:
         raise Refused(413, "too-many-elements", f"more than {max_elements:,} elements; send several messages")
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta, timezone
 
 from lxml import etree
@@ -13,8 +13,10 @@ from singlewindow.messages.judgement import Problem, ResponseUnit
 from singlewindow.messages.lifecycle import STATES
 from singlewindow.messages.manifest import MessageSet, Root
 from singlewindow.xsd.catalogue import Catalogue
+from singlewindow.xsd.outline import Branch, branches_at, outline, text_at
 from singlewindow.xsd.parser import Element, Refused, parse
-from singlewindow.xsd.paths import clark, text_finder
+from singlewindow.xsd.paths import clark
+from singlewindow.xsd.reading import join_reader
 
 _SECOND_CODE = re.compile(r"\[Code:(-?\d+);Desc:([^\]]*)\]")
 
@@ -44,8 +46,9 @@ def _units(element: Element, root: Root, message_set: MessageSet) -> Iterable[El
     return [element] if root.unit == "." else element.findall(clark(root.unit, message_set.namespace))
 
 
-def _read_unit(unit: Element, message_set: MessageSet, root: Root) -> ResponseUnit:
-    code, text = _text(unit, root.status, message_set), _text(unit, root.status_text, message_set)
+def _read_unit(element: Element, message_set: MessageSet, root: Root) -> ResponseUnit:
+    unit, namespace = outline(element)[0], message_set.namespace
+    code, text = _text(unit, root.status, namespace), _text(unit, root.status_text, namespace)
     state = root.state or state_of(code, text, message_set)
     errors = tuple(_errors(unit, message_set, root))
     if state in {"rejected", "not_released"} and not errors:
@@ -54,11 +57,12 @@ def _read_unit(unit: Element, message_set: MessageSet, root: Root) -> ResponseUn
         root.kind,
         code,
         state,
-        _time(_text(unit, root.status_time, message_set), message_set),
+        _time(_text(unit, root.status_time, namespace), message_set),
         text,
-        {name: _text(unit, path, message_set) for name, path in root.key.items()},
-        _numbers(unit, message_set, root, state),
+        {name: value for name, path in root.key.items() if (value := _text(unit, path, namespace))},
+        _numbers(unit, namespace, root, state),
         errors,
+        tuple(value for join in root.joins for value in join_reader(join, namespace)(unit)),
     )
 
 
@@ -73,10 +77,10 @@ def state_of(code: str, text: str, message_set: MessageSet) -> str | None:
     return code if code in STATES else None
 
 
-def _numbers(unit: Element, message_set: MessageSet, root: Root, state: str | None) -> dict[str, str]:
+def _numbers(unit: Branch, namespace: str, root: Root, state: str | None) -> dict[str, str]:
     """The references given; one that is a filler until some state is left out before it."""
-    found = {name: _text(unit, path, message_set) for name, path in root.numbers.items()}
-    found.update(_named_numbers(unit, message_set, root))
+    found = {name: _text(unit, path, namespace) for name, path in root.numbers.items()}
+    found.update(_named_numbers(unit, namespace, root))
     reached = STATES[state].rank if state else 0
     return {
         name: value
@@ -85,29 +89,29 @@ def _numbers(unit: Element, message_set: MessageSet, root: Root, state: str | No
     }
 
 
-def _named_numbers(unit: Element, message_set: MessageSet, root: Root) -> dict[str, str]:
+def _named_numbers(unit: Branch, namespace: str, root: Root) -> dict[str, str]:
     """References given as repeated name and value, where the root's list `references` says so."""
     fields = root.lists.get("references")
     if not fields:
         return {}
-    name, value = (text_finder(fields[field], message_set.namespace) for field in ("name", "value"))
-    entries = unit.iterfind(clark(fields["path"], message_set.namespace))
-    return {name(entry): value(entry) for entry in entries}
+    name, value = (text_at(fields[field], namespace) for field in ("name", "value"))
+    return {name(entry): value(entry) for entry in branches_at(fields["path"], namespace)(unit)}
 
 
-def _errors(unit: Element, message_set: MessageSet, root: Root) -> Iterable[Problem]:
+def _errors(unit: Branch, message_set: MessageSet, root: Root) -> Iterator[Problem]:
     if not root.errors:
         return
-    finders = {name: text_finder(path, message_set.namespace) for name, path in root.errors.items() if name != "path"}
-    for entry in unit.iterfind(clark(root.errors["path"], message_set.namespace)):
-        found = {name: find(entry) for name, find in finders.items()}
+    namespace = message_set.namespace
+    finders = {name: text_at(path, namespace) for name, path in root.errors.items() if name != "path"}
+    for entry in branches_at(root.errors["path"], namespace)(unit):
+        found = {name: value for name, find in finders.items() if (value := find(entry))}
         yield Problem(
-            f"agency.{message_set.name}.{found.get('code') or 'error'}",
-            found.get("text") or "the authority refuses this",
-            severity=found.get("severity") or "error",
-            message_zh=found.get("text_zh") or None,
-            pointer=found.get("pointer") or None,
-            value=found.get("value") or None,
+            f"agency.{message_set.name}.{found.get('code', 'error')}",
+            found.get("text", "the authority refuses this"),
+            severity=found.get("severity", "error"),
+            message_zh=found.get("text_zh"),
+            pointer=found.get("pointer"),
+            value=found.get("value"),
         )
 
 
@@ -120,10 +124,10 @@ def _problem(message_set: MessageSet, code: str, text: str) -> Problem:
     )
 
 
-def _text(unit: Element, path: str | None, message_set: MessageSet) -> str:
+def _text(unit: Branch, path: str | None, namespace: str) -> str:
     if path is None:
         return ""
-    return path[1:] if path.startswith("=") else text_finder(path, message_set.namespace)(unit)
+    return path[1:] if path.startswith("=") else text_at(path, namespace)(unit)
 
 
 def _time(text: str, message_set: MessageSet) -> str | None:

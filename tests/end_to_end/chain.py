@@ -91,14 +91,14 @@ class Client:
     """A trader's client. Waits by polling with a generous deadline; never sleeps a fixed time."""
 
     def __init__(self, chain: Chain, session: aiohttp.ClientSession, key: str) -> None:
-        self.chain, self._session, self._key = chain, session, key
+        self.chain, self.session, self._key = chain, session, key
 
     async def call(self, method: str, path: str, body: bytes | None = None, **headers: str) -> Answer:
         """One request with this trader's key."""
         named = {"Authorization": f"Bearer {self._key}", **{k.replace("_", "-"): v for k, v in headers.items()}}
         if body is not None:
             named.setdefault("Content-Type", "application/xml")
-        async with self._session.request(method, self.chain.url + path, data=body, headers=named) as response:
+        async with self.session.request(method, self.chain.url + path, data=body, headers=named) as response:
             return Answer(response.status, dict(response.headers), await response.read())
 
     async def file(self, document: bytes | str, **headers: str) -> Any:

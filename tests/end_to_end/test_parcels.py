@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.end_to_end.chain import Chain, Client, client_of, register
-from tests.end_to_end.documents import Parcel, consolidation, fresh
+from tests.end_to_end.documents import Parcel, consolidation, fresh, set_text
 
 ORDERS = list(itertools.permutations(["order", "payment_receipt", "waybill", "inventory"]))
 
@@ -77,14 +77,14 @@ async def test_an_inventory_without_its_waybill_says_what_it_waits_for(trader: C
 
 
 async def test_a_rejected_inventory_is_corrected_and_released_under_the_same_key(trader: Client) -> None:
-    parcel = Parcel(mark="REJECT")
+    parcel = Parcel(mark="MEND")
     rejected = await file_parcel(trader, parcel)
     view = await trader.until_status(rejected, "rejected")
     assert view["parts"][0]["errors"]
-    again = parcel.inventory()
-    answer = await trader.call("POST", "/v1/declarations", again.replace("<note>", "<note>2 ").encode())
-    assert answer.status == 202, answer.body
-    assert answer.json["declarations"][0].get("supersedes") == rejected
+    corrected = set_text(parcel.inventory(), "netWeight", "1.5")
+    entry = (await trader.file(corrected))["declarations"][0]
+    assert entry["supersedes"] == rejected
+    await trader.until_status(entry["id"], "released")
 
 
 async def test_a_cancellation_by_the_number_customs_gave_cancels_the_inventory(trader: Client) -> None:

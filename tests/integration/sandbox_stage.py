@@ -9,6 +9,7 @@ import re
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
@@ -45,11 +46,34 @@ def export_document(sample: str, **values: str) -> bytes:
     return _change((SETS / "export-1" / "samples" / "valid" / f"{sample}.xml").read_text("utf-8"), values)
 
 
+def four_legs(lrn: str) -> bytes:
+    return export_document("four_legs", LRN=lrn)
+
+
+def follow_up(sample: str, declaration: bytes) -> bytes:
+    """The shipped sample of a message that points to a declaration, pointing to this one."""
+    root = etree.fromstring(declaration)
+    lrn, declarant = root.findtext("{*}LRN"), root.findtext("{*}Declarant/{*}Identification")
+    return export_document(sample, LRN=lrn or "", DeclarantIdentification=declarant or "")
+
+
 def _change(text: str, values: dict[str, str]) -> bytes:
     for name, value in values.items():
         text, changed = re.subn(rf"<{name}>[^<]*</{name}>", f"<{name}>{value}</{name}>", text)
         assert changed, f"the sample has no {name}"
     return text.encode()
+
+
+@cache
+def _schema(namespace: str | None) -> etree.XMLSchema:
+    folder = {"http://www.chinaport.gov.cn/ceb": "ceb-2018/ceb.xsd", "urn:singlewindow:export:1": "export-1/export.xsd"}
+    return etree.XMLSchema(etree.parse(SETS / folder[namespace or ""]))
+
+
+def check_document(document: bytes | None) -> None:
+    """A response document must be valid by its own set's schema."""
+    root = etree.fromstring(document or b"")
+    _schema(etree.QName(root).namespace).assertValid(root)
 
 
 @dataclass(frozen=True)
@@ -100,6 +124,8 @@ class SingleWindow:
         """Wait until these statuses, and no fewer, were pushed for a task."""
         await eventually(lambda: len(self.said_to(task_id)) >= len(statuses), lambda: str(self.said_to(task_id)))
         heard = [heard for heard in self.heard if heard.task_id == task_id]
+        for one in heard:
+            check_document(one.document)
         assert [one.status for one in heard] == list(statuses)
         return heard
 
@@ -156,13 +182,13 @@ class Stage:
         adapter = self.adapters[agency]
         return (await adapter.send(adapter.prepare(call), call)).answers[0]
 
-    async def file(self, kind: str, *, task_id: UUID | None = None, **values: str) -> Answer:
+    async def file(self, kind: str, task_id: UUID | None = None, /, **values: str) -> Answer:
         """File a parcel's document with customs."""
         return await self.send("customs", ROOTS[kind], parcel_document(kind, **values), task_id=task_id)
 
     async def declare(self, lrn: str, *, task_id: UUID | None = None, **more: Any) -> Answer:
         """File the four-leg declaration with customs."""
-        return await self.send("customs", "ExportDeclaration", export_document("four_legs", LRN=lrn), task_id=task_id, **more)
+        return await self.send("customs", "ExportDeclaration", four_legs(lrn), task_id=task_id, **more)
 
     def lines(self, kind: str = "effect") -> list[dict[str, Any]]:
         """What stands in the journal's file now."""
@@ -173,11 +199,14 @@ class Stage:
 def status_of(answer: Answer) -> str:
     assert answer.notice is not None
     assert answer.notice.document is not None
+    check_document(answer.notice.document)
     return Heard("", answer.notice.notice_id, None, answer.notice.document).status
 
 
 @asynccontextmanager
-async def stage(data_dir: Path, window: SingleWindow, window_url: str, *, delay_ms: str = "0-20") -> AsyncIterator[Stage]:
+async def stage(
+    data_dir: Path, window: SingleWindow, window_url: str, *, delay_ms: str = "0-20"
+) -> AsyncIterator[Stage]:
     """A sandbox in this process."""
     settings = Settings(data_dir=data_dir, agencies_url="http://127.0.0.1:0", sandbox_delay_ms=delay_ms)
     async with open_sandbox(settings, notify_url=window_url) as (url, _), connected(url, data_dir, window) as running:

@@ -53,7 +53,7 @@ class Conversation:
         )
         statement = Statement("Response", dict(self.about), values, references=references, error=error)
         task_id = self.request.task_id
-        return Notice(f"{task_id}-{self.notices}", self.request.agency, task_id, self.last_ms, statement)
+        return Notice(f"{task_id}-{self.notices}", self.request.agency, task_id, self.last_ms, statement, self.words)
 
     def refuse(self, code: str, pointer: str, text: str, due_ms: int) -> Notice:
         """A rejection with one error."""

@@ -43,6 +43,7 @@ CEB_RESPONSES: dict[str, tuple[str, tuple[str, ...]]] = {
 REQUIRED_EMPTY = frozenset({"billNo"})
 """Mandatory in the response though the request may lack it."""
 
+SUMMARY_RESULT = "CEB792Message"
 SUMMARY_RESULT_HEAD = (
     "customsCode", "sumNo", "opDate", "declSeqNo", "entryId", "decState", "agentCode", "agentName", "ebcCode",
     "ebcName", "declAgentCode", "declAgentName", "grossWeight", "netWeight", "msgCount", "msgSeqNo",
@@ -56,7 +57,9 @@ def write_document(notice: Notice) -> bytes:
     if statement.root == EXPORT_RESPONSE:
         return build(EXPORT_NAMESPACE, EXPORT_RESPONSE, _export_response(statement, guid))
     values = {"guid": guid, **statement.about, **statement.values}
-    unit, content = _summary_result(statement, values) if statement.items else _ceb_unit(statement, values)
+    unit, content = (
+        _summary_result(statement, values) if statement.root == SUMMARY_RESULT else _ceb_unit(statement, values)
+    )
     return build(NAMESPACE, statement.root, {unit: content}, {"guid": _guid(guid), "version": "1.0"})
 
 

@@ -154,7 +154,7 @@ def _choose_path(conversation: Conversation) -> tuple[str, ...]:
     words = conversation.words
     if "SILENT" in words:
         return ()
-    if "REJECT" in words:
+    if "REJECT" in words or ("MEND" in words and conversation.attempt == 1):
         return ("rejected",)
     if "HOLD" in words:
         return (REGISTERED, ACCEPTED, DETAINED)

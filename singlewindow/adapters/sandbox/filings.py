@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from singlewindow.adapters.sandbox.documents import SUMMARY_RESULT
 from singlewindow.adapters.sandbox.magic import read_magic
 from singlewindow.adapters.sandbox.numbers import NO_INVENTORY_NUMBER, Numbers, ceb_time
 from singlewindow.adapters.sandbox.papers import (
@@ -44,6 +45,11 @@ class Filing:
     notices: int = 0
 
     @property
+    def words(self) -> frozenset[str]:
+        """The magic words that customs acts by."""
+        return read_magic(self.request.reference, self.request.agency)
+
+    @property
     def waybill(self) -> tuple[str, str]:
         """What a departure finds an inventory by."""
         fields = self.request.fields
@@ -55,11 +61,11 @@ class Filing:
 
     def choose_path(self) -> tuple[str, ...]:
         """The statuses that will follow 2. Only an inventory is examined: the others would end before or go back."""
-        words = read_magic(self.request.reference, self.request.agency)
+        words = self.words
         inventory = self.paper.kind == "inventory"
         if "SILENT" in words:
             return ()
-        if "REJECT" in words:
+        if "REJECT" in words or ("MEND" in words and self.attempt == 1):
             return (REJECTED,)
         if "HOLD" in words:
             return _HELD_INVENTORY if inventory else (MANUAL_CHECK,)
@@ -105,7 +111,7 @@ class Filing:
         }
         waybill = {"invtNo": inventory.numbers["invtNo"], "logisticsNo": inventory.field("logisticsNo")}
         items = tuple(waybill | line for line in inventory.request.lists.get("InventoryList", []))
-        return self._notice(time_ms, Statement("CEB792Message", about, values, items))
+        return self._notice(time_ms, Statement(SUMMARY_RESULT, about, values, items))
 
     def _numbers_to_tell(self) -> dict[str, str]:
         if self.paper.kind == "inventory":
@@ -119,4 +125,4 @@ class Filing:
     def _notice(self, due_ms: int, statement: Statement) -> Notice:
         self.notices += 1
         notice_id = f"{self.request.task_id}-{self.notices}"
-        return Notice(notice_id, self.request.agency, self.request.task_id, due_ms, statement)
+        return Notice(notice_id, self.request.agency, self.request.task_id, due_ms, statement, self.words)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import os
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -37,14 +38,17 @@ class Journal:
 
     async def __aenter__(self) -> Self:
         self._path.parent.mkdir(parents=True, exist_ok=True)
-        _drop_torn_line(self._path)
         self._file = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o640)
+        _lock(self._file, self._path)
+        _drop_torn_line(self._path)
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        await self.append(())
-        self._thread.shutdown()
-        os.close(self._file)
+        try:
+            await self.append(())
+        finally:
+            self._thread.shutdown()
+            os.close(self._file)
 
     def note(self, line: Line) -> None:
         """Add a line that nobody waits for; it is on disk within FLUSH_SECONDS unless the process dies before."""
@@ -112,6 +116,15 @@ def read_journal(path: Path) -> Iterator[Line]:
                 yield orjson.loads(line)
             except orjson.JSONDecodeError as error:
                 raise ConfigurationError(f"{path}, line {number}: {error}; move the file away to start anew") from error
+
+
+def _lock(file: int, path: Path) -> None:
+    """One writer per journal, held until its process ends. Raises ConfigurationError when there is another."""
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        os.close(file)
+        raise ConfigurationError(f"another sandbox writes {path}; give this one its own data folder") from error
 
 
 def _drop_torn_line(path: Path) -> None:

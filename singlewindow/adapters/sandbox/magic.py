@@ -11,7 +11,6 @@ from functools import lru_cache
 
 from singlewindow.adapters.profiles import AGENCIES
 
-
 FAILED_ATTEMPTS = 2
 """How often FAULT and HTTP500 strike before the same task is taken."""
 SLOW_SECONDS = 3.0
@@ -28,6 +27,7 @@ class MagicWord:
 
 MAGIC: tuple[MagicWord, ...] = (
     MagicWord("REJECT", "decision", "The document is rejected with an error that names an element."),
+    MagicWord("MEND", "decision", "The first document under a key is rejected by customs, the corrected one accepted."),
     MagicWord(
         "INSPECT", "decision", "Goods are put under control (300, then 500 for an inventory) and released afterwards."
     ),
@@ -59,11 +59,11 @@ MAGIC: tuple[MagicWord, ...] = (
 
 WORDS = frozenset(magic.word for magic in MAGIC)
 
-# INSPECTION names an agency and is not the word INSPECT; FAULTC is not FAULT. An agency's name before a word, as in
-# ROAD-REJECT, keeps the word to that agency.
+# INSPECTION names an agency and is not the word INSPECT; FAULTC is not FAULT, nor AMENDMENT the word MEND. An agency's
+# name before a word, as in ROAD-REJECT, keeps the word to that agency.
 _WORD = re.compile(
     r"(?:(?P<agency>" + "|".join(AGENCIES).upper() + r")[-_./]?)?(?P<word>"
-    r"INSPECT(?!ION)|FAULTC|" + "|".join(sorted(WORDS - {"INSPECT", "FAULTC"})) + ")"
+    r"INSPECT(?!ION)|FAULTC|(?<!A)MEND|" + "|".join(sorted(WORDS - {"INSPECT", "FAULTC", "MEND"})) + ")"
 )
 
 

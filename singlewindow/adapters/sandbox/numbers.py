@@ -6,6 +6,8 @@ from collections import Counter
 from datetime import UTC, datetime, timedelta, timezone
 from hashlib import blake2b
 
+from singlewindow.errors import ConfigurationError
+
 BEIJING = timezone(timedelta(hours=8))
 NO_INVENTORY_NUMBER = "0" * 18
 """What stands in CEB604's invtNo before 399: the schema of 2018 wants 18 characters at every status."""
@@ -74,11 +76,16 @@ def iso_time(at_ms: int) -> str:
 
 
 class Pace:
-    """How long decisions take: `50-300` are the milliseconds of the whole way, each step a random share of it."""
+    """How long decisions take: `50-300` are the milliseconds of the whole way, each step a random share of it.
+
+    Raises ConfigurationError for anything else than a range.
+    """
 
     def __init__(self, range_ms: str, *, seed: str = "") -> None:
         low, _, high = range_ms.partition("-")
-        self._low, self._span = int(low), int(high or low) - int(low)
+        if not (low.isdecimal() and high.isdecimal() and int(low) <= int(high)):
+            raise ConfigurationError(f"sandbox_delay_ms wants a range in milliseconds such as 50-300, not {range_ms!r}")
+        self._low, self._span = int(low), int(high) - int(low)
         self._seed = seed.encode()
 
     @property

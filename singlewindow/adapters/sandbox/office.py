@@ -6,12 +6,11 @@ import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from singlewindow.adapters.profiles import CARRIERS
+from singlewindow.adapters.profiles import AGENCIES, CARRIERS
 from singlewindow.adapters.sandbox.consignments import Consignments
 from singlewindow.adapters.sandbox.delivery import Feed, Timetable
 from singlewindow.adapters.sandbox.exports import Exports
 from singlewindow.adapters.sandbox.journal import Journal, Line, read_journal
-from singlewindow.adapters.sandbox.magic import AGENCIES
 from singlewindow.adapters.sandbox.numbers import Numbers, Pace
 from singlewindow.adapters.sandbox.papers import PAPERS
 from singlewindow.adapters.sandbox.parcels import Parcels
@@ -50,8 +49,8 @@ class Office:
         self.register = Register(desks)
 
     def next_ms(self) -> int:
-        """The time of the next request: now, and later than every request before."""
-        self._last_ms = max(self._now_ms(), self._last_ms + 1)
+        """The time of the next request: now, and not before any earlier request, whatever the clock does."""
+        self._last_ms = max(self._now_ms(), self._last_ms)
         return self._last_ms
 
     def decide(self, request: Request) -> tuple[Decision, Line]:

@@ -17,7 +17,7 @@ class Request:
 
     `fields` are the values the agency keeps of the declaration, `lists` its repeated ones (legs, lines); `reference`
     is the trader's own reference, where magic words are looked for; `references` came with the task from others.
-    `at_ms` (milliseconds since the epoch) rises strictly over all requests of a sandbox.
+    `at_ms` (milliseconds since the epoch) never falls over the requests of a sandbox.
     """
 
     agency: str
@@ -50,13 +50,17 @@ class Statement:
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """One notice about the task `task_id`, to be issued at `due_ms`; its document is written when it is sent."""
+    """One notice about the task `task_id`, to be issued at `due_ms`; its document is written when it is sent.
+
+    `words` are the magic words of the document it is about.
+    """
 
     notice_id: str
     agency: str
     task_id: str
     due_ms: int
     statement: Statement
+    words: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

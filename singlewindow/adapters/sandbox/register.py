@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
-from singlewindow.adapters.sandbox.magic import read_magic
 from singlewindow.adapters.sandbox.records import Decision, Notice, Request, describe, recall
 
 
@@ -46,7 +45,7 @@ class Register:
     def take(self, request: Request) -> Decision:
         """Decide on a new task and count its effect."""
         decided = self._desks[request.agency].take(request)
-        decision = replace(decided, notices=_arrange(decided.notices, request))
+        decision = replace(decided, notices=_arrange(decided.notices))
         # what follows is handed on once; only the answer is needed again
         self._decisions[request.agency, request.task_id] = replace(decided, notices=())
         if decision.kind == "effect":
@@ -80,11 +79,16 @@ def journal_line(request: Request, decision: Decision) -> dict[str, Any]:
     return describe(request, decision)
 
 
-def _arrange(notices: tuple[Notice, ...], request: Request) -> tuple[Notice, ...]:
+def _arrange(notices: tuple[Notice, ...]) -> tuple[Notice, ...]:
     """Send twice or in reverse order where a magic word says so; the authority's times in the documents stay right."""
-    words = read_magic(request.reference, request.agency)
-    if "DISORDER" in words and notices:
-        last_ms = max(notice.due_ms for notice in notices)
-        turned = sorted(notices, key=lambda notice: notice.due_ms, reverse=True)
-        notices = tuple(replace(notice, due_ms=last_ms + place) for place, notice in enumerate(turned))
-    return tuple(notice for notice in notices for _ in range(2 if "DUPLICATE" in words else 1))
+    by_task: dict[str, list[Notice]] = defaultdict(list)
+    for notice in notices:
+        by_task[notice.task_id].append(notice)
+    arranged = (one for told in by_task.values() for one in (_reverse(told) if "DISORDER" in told[0].words else told))
+    return tuple(notice for notice in arranged for _ in range(2 if "DUPLICATE" in notice.words else 1))
+
+
+def _reverse(notices: list[Notice]) -> list[Notice]:
+    """The last first, all after the time at which the last was due."""
+    turned = sorted(notices, key=lambda notice: notice.due_ms, reverse=True)
+    return [replace(notice, due_ms=turned[0].due_ms + place) for place, notice in enumerate(turned)]

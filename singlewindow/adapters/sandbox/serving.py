@@ -13,8 +13,8 @@ import aiohttp
 import structlog
 from aiohttp import web
 
+from singlewindow.adapters.profiles import AGENCIES
 from singlewindow.adapters.sandbox.control import Control, local_only
-from singlewindow.adapters.sandbox.magic import AGENCIES
 from singlewindow.adapters.sandbox.office import Office
 from singlewindow.adapters.sandbox.sender import POST_TIMEOUT_SECONDS, Sender
 from singlewindow.adapters.sandbox.service import SERVICES, Service

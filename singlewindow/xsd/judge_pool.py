@@ -1,0 +1,148 @@
+"""A few judge children: started when needed, asked one message each, killed when they overrun, replaced when they grow."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import orjson
+import structlog
+
+import singlewindow
+from singlewindow.errors import SingleWindowError, Unavailable
+from singlewindow.messages.judgement import Judgement
+from singlewindow.xsd.parser import Refused
+from singlewindow.xsd.transcript import read_verdict
+
+WALL_SECONDS = 5.0
+"""Time that one message may take in a child before the child is killed, and one second more for each megabyte."""
+
+WAITING_SECONDS = 10.0
+"""Time that a message may wait for a free child."""
+
+WARMING_SECONDS = 120.0
+CHILDREN = 2
+
+log = structlog.get_logger()
+
+
+class ChildLost(SingleWindowError):
+    """A judge child overran its budget or died; the message it had may be the reason."""
+
+    code = "judge-child-lost"
+
+
+class JudgeChild:
+    """One running child."""
+
+    def __init__(self, process: asyncio.subprocess.Process) -> None:
+        self._process = process
+        self.retiring = False
+
+    async def ask(self, frames: list[bytes], *, seconds: float) -> dict[str, Any]:
+        """Send a request and read its answer. Raises ChildLost; then the child must be killed."""
+        try:
+            async with asyncio.timeout(seconds):
+                return await self._converse(frames)
+        except (OSError, EOFError, TimeoutError, orjson.JSONDecodeError) as error:
+            raise ChildLost(f"a judge child gave no answer: {type(error).__name__}") from error
+
+    async def kill(self) -> None:
+        """End it, whatever it is doing."""
+        with suppress(ProcessLookupError):
+            self._process.kill()
+        await self._process.wait()
+
+    async def _converse(self, frames: list[bytes]) -> dict[str, Any]:
+        sender, receiver = self._process.stdin, self._process.stdout
+        if sender is None or receiver is None:
+            raise EOFError
+        for frame in frames:
+            sender.write(len(frame).to_bytes(8, "big"))
+            sender.write(frame)
+        await sender.drain()
+        length = int.from_bytes(await receiver.readexactly(8), "big")
+        answer = await receiver.readexactly(length)
+        self.retiring = answer[:1] == b"1"
+        parsed: dict[str, Any] = orjson.loads(answer[1:])
+        return parsed
+
+
+class JudgePool:
+    """The children of one process. `extra` is the folder of further message sets that the catalogue was loaded with."""
+
+    def __init__(self, extra: Path | None = None, *, children: int = CHILDREN) -> None:
+        self._extra = extra
+        self._idle: list[JudgeChild] = []
+        self._places = asyncio.Semaphore(children)
+        self._closed = False
+
+    async def judge(self, body: bytes, message_set: str | None) -> Judgement:
+        """The verdict on a message, explained; or with libxml2's errors alone, where explaining cost a child its life.
+
+        Raises Refused (422 `too-complex` where both cost a child), Unavailable where none is free in time.
+        """
+        for explained in (True, False):
+            request = {"ask": "judge", "message_set": message_set, "explained": explained}
+            seconds = WALL_SECONDS + len(body) / 1_000_000
+            try:
+                return read_verdict(await self._ask([orjson.dumps(request), body], seconds=seconds))
+            except ChildLost as lost:
+                log.warning("judging.child_lost", explained=explained, bytes=len(body), reason=lost.detail)
+        raise Refused(422, "too-complex", "the message could not be judged within its budget; send several messages")
+
+    async def warm(self) -> None:
+        """Start one child and let it compile every schema, so that no trader waits for that."""
+        with suppress(ChildLost):
+            await self._ask([orjson.dumps({"ask": "warm"})], seconds=WARMING_SECONDS)
+
+    async def close(self) -> None:
+        """End the idle children; those at work end with their message."""
+        self._closed = True
+        while self._idle:
+            await self._idle.pop().kill()
+
+    async def _ask(self, frames: list[bytes], *, seconds: float) -> dict[str, Any]:
+        await self._take_place()
+        try:
+            child = self._idle.pop() if self._idle else await self._start()
+            return await self._ask_child(child, frames, seconds)
+        finally:
+            self._places.release()
+
+    async def _ask_child(self, child: JudgeChild, frames: list[bytes], seconds: float) -> dict[str, Any]:
+        try:
+            answer = await child.ask(frames, seconds=seconds)
+        except BaseException:
+            # also when the caller has gone: half a conversation must not be continued with the next message
+            await child.kill()
+            raise
+        if child.retiring or self._closed:
+            await child.kill()
+        else:
+            self._idle.append(child)
+        return answer
+
+    async def _take_place(self) -> None:
+        try:
+            async with asyncio.timeout(WAITING_SECONDS):
+                await self._places.acquire()
+        except TimeoutError as error:
+            raise Unavailable("too many messages wait to be explained") from error
+
+    async def _start(self) -> JudgeChild:
+        package = str(Path(singlewindow.__file__).parent.parent)
+        arguments = [] if self._extra is None else [str(self._extra.resolve())]
+        try:
+            process = await asyncio.create_subprocess_exec(
+                sys.executable, "-m", "singlewindow.xsd.judge_child", *arguments,
+                stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL,
+                start_new_session=True, env={**os.environ, "PYTHONPATH": package},
+            )  # fmt: skip
+        except OSError as error:
+            raise ChildLost(f"a judge child cannot be started: {error.strerror}") from error
+        return JudgeChild(process)

@@ -1,0 +1,98 @@
+"""Where a finding is: pointer, and line and column in the bytes as received."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from xml.parsers import expat
+
+from lxml import etree
+
+from singlewindow.messages.judgement import Problem
+from singlewindow.xsd.findings import Finding, local
+from singlewindow.xsd.parser import Element
+
+SHOWN_VALUE = 80
+"""Characters of a trader's own value that an error repeats."""
+
+MASK = "***"
+
+
+class Places:
+    """Turns findings about one message into problems with their places; a personal value is masked."""
+
+    def __init__(self, root: Element, body: bytes, *, repeatable: frozenset[str], personal: frozenset[str]) -> None:
+        self._positions = dict(zip(root.iter(), locate_elements(body), strict=False))
+        self._repeatable, self._personal = repeatable, personal
+
+    def place(self, finding: Finding, ordinal: int | None) -> Problem:
+        """The problem of a finding at an element of this message."""
+        element = finding.element
+        line, column = self._positions.get(element, (element.sourceline, None))
+        name = finding.missing or finding.attribute or local(element.tag)
+        return Problem(
+            finding.code,
+            finding.message,
+            message_zh=finding.message_zh,
+            pointer=self.point(finding),
+            line=line,
+            column=column,
+            ordinal=ordinal,
+            element=name.removeprefix("@"),
+            value=self._show(finding.value, name),
+            allowed=finding.allowed,
+            hint=finding.hint,
+        )
+
+    def point(self, finding: Finding) -> str:
+        """The XPath by local names; a missing element's pointer says where it belongs."""
+        element: Element | None = finding.element
+        below = f"@{finding.attribute}" if finding.attribute else finding.missing
+        if finding.missing and not finding.missing.startswith("@") and "at the end" not in finding.message:
+            element = finding.element.getparent()
+        steps = [below] if below else []
+        while element is not None:
+            steps.append(self._step(element))
+            element = element.getparent()
+        return "/" + "/".join(reversed(steps))
+
+    def _step(self, element: Element) -> str:
+        """The name, with an ordinal where an element of this name may repeat or does."""
+        parent, name = element.getparent(), local(element.tag)
+        if parent is None:
+            return name
+        same = [child for child in parent if child.tag == element.tag]
+        return f"{name}[{same.index(element) + 1}]" if len(same) > 1 or name in self._repeatable else name
+
+    def _show(self, value: str | None, name: str) -> str | None:
+        if value is None:
+            return None
+        if name in self._personal:
+            return MASK
+        return value if len(value) <= SHOWN_VALUE else f"{value[: SHOWN_VALUE - 1]}…"
+
+
+def locate_elements(body: bytes) -> list[tuple[int, int]]:
+    """Line and column (1-based, in characters) of every start tag in document order.
+
+    By expat, which may see only bytes that libxml2 found well-formed and free of DTDs, and sees them whole.
+    """
+    positions: list[tuple[int, int]] = []
+    parser = expat.ParserCreate()
+
+    def note(_name: str, _attributes: object) -> None:
+        positions.append((parser.CurrentLineNumber, parser.CurrentColumnNumber + 1))
+
+    parser.StartElementHandler = note
+    with suppress(expat.ExpatError):
+        parser.Parse(body, True)
+    return positions
+
+
+def repeatable_names(schema_files: list[bytes]) -> frozenset[str]:
+    """The local names of elements that some schema file lets occur more than once."""
+    wanted = etree.XPath(
+        "//xs:element[@maxOccurs and @maxOccurs != '1' and @maxOccurs != '0']/@*[name() = 'name' or name() = 'ref']",
+        namespaces={"xs": "http://www.w3.org/2001/XMLSchema"},
+    )
+    names = (str(name) for content in schema_files for name in wanted(etree.fromstring(content)))
+    return frozenset(local(name) for name in names)

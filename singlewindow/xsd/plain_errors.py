@@ -1,0 +1,98 @@
+"""From libxml2's own errors to findings, for what was not explained: fewer mistakes at once, the same codes."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from lxml import etree
+
+from singlewindow.xsd.findings import (
+    DATES,
+    NUMBERS,
+    Finding,
+    local,
+    missing_attribute,
+    missing_element,
+    unexpected_element,
+    unexpected_text,
+    unknown_attribute,
+    wrong_value,
+)
+from singlewindow.xsd.parser import Element
+
+_EXPECTED = re.compile(r"Expected is (?:one of )?\( (.*?)\s*\)")
+_ATTRIBUTE = re.compile(r"attribute '([^']+)'", re.IGNORECASE)
+_FACET = re.compile(r"\[facet '(\w+)'\]")
+_LIMIT = re.compile(r"(?:length of|digits than are allowed|inclusive value|allowed)\D*'?\(?'?([^'()]+)'?\)?'?\.$")
+_TYPE = re.compile(r"atomic type '(?:\w+:)?(\w+)'")
+
+
+@dataclass(frozen=True, slots=True)
+class PlainError:
+    """One line of libxml2's log: the path of the element as libxml2 counts it, and the message."""
+
+    path: str
+    message: str
+
+
+def read_log(schema: etree.XMLSchema) -> list[PlainError]:
+    """The log of the last validation by this schema. Only the process that judges one message at a time may read it."""
+    entries: Iterable[Any] = schema.error_log
+    return [PlainError(entry.path or "/*", " ".join((entry.message or "").split())) for entry in entries]
+
+
+def translate_plain(errors: Sequence[PlainError], document: Element) -> list[Finding]:
+    """The findings, each at an element of this document."""
+    return [_translate(error, _resolve(error.path, document)) for error in errors]
+
+
+def _translate(error: PlainError, element: Element) -> Finding:
+    message = error.message
+    if "is not expected" in message:
+        expected = _expected(message)
+        return unexpected_element(element, expected, expected)
+    if "Missing child element" in message and (expected := _expected(message)):
+        return missing_element(element, element, expected)
+    if "is required but missing" in message or "is not allowed" in message:
+        return _translate_absence(message, element)
+    return _translate_value(message, element)
+
+
+def _translate_absence(message: str, element: Element) -> Finding:
+    named = _ATTRIBUTE.search(message.partition(": ")[2])
+    if named is None:
+        return unexpected_text(element)
+    name = local(named[1])
+    return missing_attribute(element, name) if "missing" in message else unknown_attribute(element, name)
+
+
+def _translate_value(message: str, element: Element) -> Finding:
+    head, _, said = message.partition(": ")
+    named = _ATTRIBUTE.search(head)
+    attribute = local(named[1]) if named else None
+    value = (element.get(attribute) if attribute else element.text) or ""
+    facet, limit = _FACET.search(said), _LIMIT.search(said)
+    if facet:
+        return wrong_value(element, facet[1], limit[1] if limit else "", attribute=attribute, value=value)
+    base = _TYPE.search(said)
+    name = base[1] if base else ""
+    rule = "number" if name in NUMBERS else "date" if name in DATES else "other"
+    return wrong_value(element, rule, DATES.get(name, ""), attribute=attribute, value=value)
+
+
+def _expected(message: str) -> list[str]:
+    found = _EXPECTED.search(message)
+    return [local(name.strip()) for name in found[1].split(",")] if found else []
+
+
+def _resolve(path: str, document: Element) -> Element:
+    """The element at a path of libxml2, which writes a prefix or, where there is none, an asterisk."""
+    namespaces = {prefix: uri for prefix, uri in document.nsmap.items() if prefix}
+    try:
+        found = document.getroottree().xpath(path, namespaces=namespaces)
+    except etree.XPathError:
+        return document
+    return found[0] if isinstance(found, list) and found and isinstance(found[0], etree._Element) else document

@@ -1,0 +1,111 @@
+"""Kill -9 of each kind of process, several times each, with submissions in flight: nothing is lost, nothing acts twice."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import random
+import signal
+from collections import Counter
+from pathlib import Path
+
+import aiohttp
+import pytest
+
+from tests.end_to_end.chain import Chain, Client, client_of, running_chain
+from tests.end_to_end.documents import Parcel
+
+SUBMISSIONS = 2000
+CONNECTIONS = 16
+KILLS_EACH = 3
+VICTIMS = ("serve", "work", "sandbox", "postgres", "valkey")
+ENDS = {"registered", "released"}
+
+
+def pids_of(chain: Chain, victim: str) -> list[int]:
+    """The process ids of one kind, among the chain's own children."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit() and _parent(entry) == chain.pid and victim in _role(entry):
+            found.append(int(entry.name))
+    return found
+
+
+def _parent(entry: Path) -> int:
+    try:
+        return int((entry / "stat").read_text().rpartition(")")[2].split()[1])
+    except (OSError, ValueError):
+        return 0
+
+
+def _role(entry: Path) -> str:
+    try:
+        words = (entry / "cmdline").read_bytes().decode(errors="replace").split("\0")
+    except OSError:
+        return ""
+    return words[3] if "singlewindow" in words[1:3] else Path(words[0]).name
+
+
+async def kill_in_turn(chain: Chain, done: asyncio.Event, killed: Counter[str]) -> None:
+    """Kill one process after another, each kind KILLS_EACH times, at random moments while submissions run."""
+    turns = [victim for victim in VICTIMS for _ in range(KILLS_EACH)]
+    random.Random(7).shuffle(turns)  # noqa: S311 - the same story each time
+    for victim in turns:
+        await asyncio.sleep(0.4)
+        while not (pids := pids_of(chain, victim)):
+            await asyncio.sleep(0.05)
+        os.kill(pids[0], signal.SIGKILL)
+        killed[victim] += 1
+    done.set()
+
+
+async def submit_until_answered(client: Client, document: bytes) -> str:
+    """File one document as a careful client does: the same bytes again after a time-out, a reset or a 503."""
+    while True:
+        try:
+            answer = await client.call("POST", "/v1/declarations", document)
+        except (aiohttp.ClientError, OSError):
+            await asyncio.sleep(0.1)
+            continue
+        if answer.status == 202:
+            return str(answer.json["declarations"][0]["id"])
+        assert answer.status == 503, answer.body[:300]
+        assert "Retry-After" in answer.headers
+        await asyncio.sleep(0.1)
+
+
+@pytest.mark.timeout(420)
+async def test_kills_of_every_process_lose_nothing_and_act_once(short_dir: Path) -> None:
+    with running_chain(short_dir / "kills", sandbox_delay_ms="0-50") as chain:
+        async with client_of(chain) as client:
+            killed: Counter[str] = Counter()
+            done = asyncio.Event()
+            killing = asyncio.create_task(kill_in_turn(chain, done, killed))
+            filed = await _file_all(client, done)
+            await killing
+            assert all(killed[victim] >= KILLS_EACH for victim in VICTIMS)
+            assert len(filed) >= SUBMISSIONS
+            await _all_settle(client, set(filed))
+        effects = Counter((entry["agency"], entry["business_key"], entry["action"]) for entry in chain.effects())
+        assert [key for key, count in effects.items() if count > 1] == []
+        assert len(effects) >= len(set(filed))
+
+
+async def _file_all(client: Client, done: asyncio.Event) -> list[str]:
+    """At least SUBMISSIONS documents, and on until every kill has happened; the ids of what was acknowledged."""
+    filed: list[str] = []
+
+    async def connection() -> None:
+        while len(filed) < SUBMISSIONS or not done.is_set():
+            parcel = Parcel()
+            for document in (parcel.order(), parcel.waybill(), parcel.inventory()):
+                filed.append(await submit_until_answered(client, document.encode()))
+
+    await asyncio.gather(*(connection() for _ in range(CONNECTIONS)))
+    return filed
+
+
+async def _all_settle(client: Client, filed: set[str]) -> None:
+    for declaration in sorted(filed):
+        view = await client.until(declaration, lambda seen: seen["status"] in ENDS, seconds=180)
+        assert not view["anomaly"]
