@@ -39,8 +39,13 @@ def _learn_numbers(dossier: Dossier, part: Part, said: ResponseUnit) -> None:
     fresh = {name: value for name, value in said.numbers.items() if value and part.references.get(name) != value}
     if fresh:
         part.references.update(fresh)
-        dossier.references.update(fresh)
+        dossier.references.update({_named(part, name): value for name, value in fresh.items()})
         dossier.record("reference", agency=part.agency, leg=part.leg, **{"references": fresh})
+
+
+def _named(part: Part, name: str) -> str:
+    """Every leg's carrier calls its number by the same name; in the declaration they stand side by side."""
+    return name if part.leg is None else f"{name}.{part.leg}"
 
 
 def _is_older(part: Part, said: ResponseUnit) -> bool:

@@ -13,8 +13,8 @@ from singlewindow.errors import ConfigurationError
 from singlewindow.messages.manifest import MessageSet, Root
 from singlewindow.xsd.manifest_reading import read_manifest
 from singlewindow.xsd.parser import MAX_ELEMENTS
-from singlewindow.xsd.places import repeatable_names
 from singlewindow.xsd.reading import UnitReader
+from singlewindow.xsd.schema_files import repeatable_names, simple_type_bases
 
 BUILT_IN = Path(__file__).parent / "sets"
 MANIFEST = "message-set.toml"
@@ -62,7 +62,15 @@ class InstalledSet:
     @cached_property
     def repeatable(self) -> frozenset[str]:
         """The local names of elements that may repeat: pointers to these carry an ordinal."""
-        return repeatable_names([file.read_bytes() for file in self.message_set.folder.glob("*.xsd")])
+        return repeatable_names(self._schema_files())
+
+    @cached_property
+    def type_bases(self) -> dict[str, str]:
+        """The local name of each named simple type's base."""
+        return simple_type_bases(self._schema_files())
+
+    def _schema_files(self) -> list[bytes]:
+        return [file.read_bytes() for file in sorted(self.message_set.folder.glob("**/*.xsd"))]
 
     def reader(self, root: str) -> UnitReader:
         """What reads the declarations of a root; compiled on first use."""

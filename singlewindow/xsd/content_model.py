@@ -62,7 +62,7 @@ class _Content:
             return None
         if tag not in self._names:
             return self._respell(broken, child)
-        if broken.expected:
+        if broken.expected and not self._is_used_up(tag, broken.index):
             return self._fill(broken, child)
         return self._remove(broken, child)
 
@@ -109,6 +109,10 @@ class _Content:
         if tag in before:
             return too_many(child, self._names[tag].max_occurs or len(before))
         return unexpected_element(child, [], ())
+
+    def _is_used_up(self, tag: str, index: int) -> bool:
+        most = self._names[tag].max_occurs
+        return most is not None and sum(name == tag for name, _ in self._children[:index]) >= most
 
     def _may_repeat(self, tag: str) -> bool:
         return self._names[tag].max_occurs != 1

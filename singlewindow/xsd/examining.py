@@ -37,7 +37,9 @@ class Recognised:
         """True when the message carries a signature, which covers the whole."""
         return self.element.find(SIGNATURE) is not None
 
-    def judgement(self, units: tuple[Unit, ...], problems: tuple[Problem, ...], *, truncated: bool = False) -> Judgement:
+    def judgement(
+        self, units: tuple[Unit, ...], problems: tuple[Problem, ...], *, truncated: bool = False
+    ) -> Judgement:
         """The verdict with these declarations and these problems outside them."""
         name, root = self.message_set.name, self.root
         return Judgement(name, root.name, root.direction, units, problems, self.signed, truncated)
@@ -66,7 +68,11 @@ def recognise(catalogue: Catalogue, body: bytes, preferred: str | None = None) -
 
 def examine(catalogue: Catalogue, body: bytes, preferred: str | None = None) -> Judgement | None:
     """The verdict on a message that its schema takes, or None where it must be explained. Raises Refused."""
-    message = recognise(catalogue, body, preferred)
+    return accept(recognise(catalogue, body, preferred))
+
+
+def accept(message: Recognised) -> Judgement | None:
+    """The verdict on a recognised message that its schema takes, or None."""
     if not is_valid(message.installed.schema, message.element):
         return None
     reader = message.installed.reader(message.root.name)
@@ -94,7 +100,9 @@ def _check_limits(message_set: MessageSet, body: bytes) -> None:
         raise Refused(413, "too-large", f"{message_set.name} takes at most {limit:,} bytes; send several messages")
     if count_elements(body) > message_set.max_elements:
         limit = message_set.max_elements
-        raise Refused(413, "too-many-elements", f"{message_set.name} takes at most {limit:,} elements; send several messages")
+        raise Refused(
+            413, "too-many-elements", f"{message_set.name} takes at most {limit:,} elements; send several messages"
+        )
 
 
 def _refuse_substituted_types(element: Element, body: bytes) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import xmlschema
@@ -18,26 +17,48 @@ BUDGET_SECONDS = 2.0
 """CPU time that explaining one message may take; past it libxml2's own errors are given."""
 
 
-@dataclass(slots=True)
-class Budget:
-    """What is left for one message. Time is that of the process, so that a busy machine takes nothing away."""
+class Explainer:
+    """Explains the documents of one message by one schema, until its CPU time or its number of findings is spent.
 
-    seconds: float = BUDGET_SECONDS
-    findings: int = MAX_ERRORS
-    started: float = field(default_factory=time.process_time)
+    Time is that of the process, so that a busy machine takes nothing away.
+    """
 
-    @property
-    def spent(self) -> bool:
-        """True once either is used up."""
-        return self.findings <= 0 or time.process_time() - self.started >= self.seconds
+    def __init__(
+        self, schema: xmlschema.XMLSchema, *, seconds: float = BUDGET_SECONDS, findings: int = MAX_ERRORS
+    ) -> None:
+        self._schema, self._left = schema, findings
+        self._deadline = time.process_time() + seconds
+        self.exhausted = False
 
-    def count(self, findings: Iterable[Finding]) -> Iterator[Finding]:
-        """Hand findings on, one at a time, until the budget is spent."""
-        for finding in findings:
-            self.findings -= 1
-            yield finding
-            if self.spent:
-                return
+    def __call__(self, document: Element) -> list[Finding]:
+        """Every mistake of a document, each once. Nothing that it names is fetched."""
+        found: list[Finding] = []
+        if not self.exhausted:
+            resource = xmlschema.XMLResource(document, allow="none")
+            for finding in _each_once(self._translate_all(resource)):
+                found.append(finding)
+                if self._is_spent(len(found)):
+                    break
+            self._left -= len(found)
+        return found
+
+    def _translate_all(self, resource: xmlschema.XMLResource) -> Iterator[Finding]:
+        for error in self._schema.iter_errors(resource):
+            yield from translate(error, self._schema)
+
+    def _is_spent(self, found: int) -> bool:
+        self.exhausted = found >= self._left or time.process_time() >= self._deadline
+        return self.exhausted
+
+
+class Unexplained:
+    """Explains nothing, so that libxml2's errors stand."""
+
+    exhausted = True
+
+    def __call__(self, _: Element) -> list[Finding]:
+        """No mistakes."""
+        return []
 
 
 def build_schema(path: Path) -> xmlschema.XMLSchema:
@@ -48,16 +69,6 @@ def build_schema(path: Path) -> xmlschema.XMLSchema:
     wants_1_1 = b'vc:minVersion="1.1"' in path.read_bytes()
     cls = xmlschema.XMLSchema11 if wants_1_1 else xmlschema.XMLSchema
     return cls(str(path.resolve()), allow="sandbox", defuse="always")
-
-
-def explain(schema: xmlschema.XMLSchema, document: Element, budget: Budget) -> list[Finding]:
-    """Every mistake of a document, in document order of its elements where xmlschema keeps it, each once."""
-    if budget.spent:
-        return []
-    # the tree was parsed by our own door; nothing it names may be fetched
-    resource = xmlschema.XMLResource(document, allow="none")
-    found = (finding for error in schema.iter_errors(resource) for finding in translate(error, schema))
-    return list(budget.count(_each_once(found)))
 
 
 def _each_once(findings: Iterable[Finding]) -> Iterator[Finding]:

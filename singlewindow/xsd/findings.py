@@ -46,10 +46,11 @@ def local(name: Any) -> str:
 
 def unexpected_element(element: Element, expected: Sequence[str], known: Collection[str]) -> Finding:
     """An element that the content model does not know here; the hint is the nearest spelling among the known names."""
-    name, namespace = local(element.tag), etree.QName(element).namespace
+    name, namespace, parent = local(element.tag), etree.QName(element).namespace, element.getparent()
     near = nearest(name, known)
-    if near == name:
-        hint: str | None = f"{name} is known, but not in {f'the namespace {namespace}' if namespace else 'no namespace'}"
+    if near == name and parent is not None:
+        home = etree.QName(parent).namespace
+        hint = f"{name} belongs in the namespace {home}; here it is in {namespace or 'none'}"
     elif near:
         hint = f"did you mean {near}?"
     else:

@@ -12,7 +12,7 @@ import os
 import resource
 import signal
 import sys
-from functools import cache, partial
+from functools import cache
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -21,10 +21,9 @@ import xmlschema
 
 from singlewindow.messages.judgement import Judgement
 from singlewindow.xsd.catalogue import Catalogue, load_catalogue
-from singlewindow.xsd.examining import Recognised, examine, recognise
-from singlewindow.xsd.explaining import Budget, build_schema, explain
-from singlewindow.xsd.findings import Finding
-from singlewindow.xsd.parser import Element, Refused
+from singlewindow.xsd.examining import Recognised, accept, recognise
+from singlewindow.xsd.explaining import Explainer, Unexplained, build_schema
+from singlewindow.xsd.parser import Refused
 from singlewindow.xsd.places import Places
 from singlewindow.xsd.transcript import write_judgement, write_refusal
 from singlewindow.xsd.unit_by_unit import UnitJudge
@@ -59,26 +58,18 @@ def judge(catalogue: Catalogue, body: bytes, preferred: str | None, *, explained
 
     Without `explained`, libxml2's errors stand for an explanation: fewer at once, and cheaper.
     """
-    accepted = examine(catalogue, body, preferred)
+    message = recognise(catalogue, body, preferred)
+    accepted = accept(message)
     if accepted is not None:
         return accepted
-    message = recognise(catalogue, body, preferred)
     places = Places(
         message.element,
         body,
         repeatable=message.installed.repeatable,
         personal=frozenset(message.message_set.personal),
     )
-    explainer = partial(_explain, message, Budget()) if explained else _leave_unexplained
-    return UnitJudge(message, places, explainer).judge()
-
-
-def _explain(message: Recognised, budget: Budget, document: Element) -> list[Finding]:
-    return explain(_schema(message.message_set.folder / message.message_set.schema), document, budget)
-
-
-def _leave_unexplained(_: Element) -> list[Finding]:
-    return []
+    schema = message.message_set.folder / message.message_set.schema
+    return UnitJudge(message, places, Explainer(_schema(schema)) if explained else Unexplained()).judge()
 
 
 @cache

@@ -5,8 +5,6 @@ from __future__ import annotations
 from contextlib import suppress
 from xml.parsers import expat
 
-from lxml import etree
-
 from singlewindow.messages.judgement import Problem
 from singlewindow.xsd.findings import Finding, local
 from singlewindow.xsd.parser import Element
@@ -86,13 +84,3 @@ def locate_elements(body: bytes) -> list[tuple[int, int]]:
     with suppress(expat.ExpatError):
         parser.Parse(body, True)
     return positions
-
-
-def repeatable_names(schema_files: list[bytes]) -> frozenset[str]:
-    """The local names of elements that some schema file lets occur more than once."""
-    wanted = etree.XPath(
-        "//xs:element[@maxOccurs and @maxOccurs != '1' and @maxOccurs != '0']/@*[name() = 'name' or name() = 'ref']",
-        namespaces={"xs": "http://www.w3.org/2001/XMLSchema"},
-    )
-    names = (str(name) for content in schema_files for name in wanted(etree.fromstring(content)))
-    return frozenset(local(name) for name in names)

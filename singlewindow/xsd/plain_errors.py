@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,7 +27,7 @@ _EXPECTED = re.compile(r"Expected is (?:one of )?\( (.*?)\s*\)")
 _ATTRIBUTE = re.compile(r"attribute '([^']+)'", re.IGNORECASE)
 _FACET = re.compile(r"\[facet '(\w+)'\]")
 _LIMIT = re.compile(r"(?:length of|digits than are allowed|inclusive value|allowed)\D*'?\(?'?([^'()]+)'?\)?'?\.$")
-_TYPE = re.compile(r"atomic type '(?:\w+:)?(\w+)'")
+_TYPE = re.compile(r"(?:atomic|union) type '([^']+)'")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,12 +44,12 @@ def read_log(schema: etree.XMLSchema) -> list[PlainError]:
     return [PlainError(entry.path or "/*", " ".join((entry.message or "").split())) for entry in entries]
 
 
-def translate_plain(errors: Sequence[PlainError], document: Element) -> list[Finding]:
-    """The findings, each at an element of this document."""
-    return [_translate(error, _resolve(error.path, document)) for error in errors]
+def translate_plain(errors: Sequence[PlainError], document: Element, bases: Mapping[str, str]) -> list[Finding]:
+    """The findings, each at an element of this document. `bases` names the base of each simple type of the schema."""
+    return [_translate(error, _resolve(error.path, document), bases) for error in errors]
 
 
-def _translate(error: PlainError, element: Element) -> Finding:
+def _translate(error: PlainError, element: Element, bases: Mapping[str, str]) -> Finding:
     message = error.message
     if "is not expected" in message:
         expected = _expected(message)
@@ -58,7 +58,7 @@ def _translate(error: PlainError, element: Element) -> Finding:
         return missing_element(element, element, expected)
     if "is required but missing" in message or "is not allowed" in message:
         return _translate_absence(message, element)
-    return _translate_value(message, element)
+    return _translate_value(message, element, bases)
 
 
 def _translate_absence(message: str, element: Element) -> Finding:
@@ -69,7 +69,7 @@ def _translate_absence(message: str, element: Element) -> Finding:
     return missing_attribute(element, name) if "missing" in message else unknown_attribute(element, name)
 
 
-def _translate_value(message: str, element: Element) -> Finding:
+def _translate_value(message: str, element: Element, bases: Mapping[str, str]) -> Finding:
     head, _, said = message.partition(": ")
     named = _ATTRIBUTE.search(head)
     attribute = local(named[1]) if named else None
@@ -77,10 +77,18 @@ def _translate_value(message: str, element: Element) -> Finding:
     facet, limit = _FACET.search(said), _LIMIT.search(said)
     if facet:
         return wrong_value(element, facet[1], limit[1] if limit else "", attribute=attribute, value=value)
-    base = _TYPE.search(said)
-    name = base[1] if base else ""
+    name = _built_in(said, bases)
     rule = "number" if name in NUMBERS else "date" if name in DATES else "other"
     return wrong_value(element, rule, DATES.get(name, ""), attribute=attribute, value=value)
+
+
+def _built_in(said: str, bases: Mapping[str, str]) -> str:
+    """The built-in type below the one that the message names."""
+    named = _TYPE.search(said)
+    name = local(named[1]) if named else ""
+    while name in bases and name not in NUMBERS and name not in DATES:
+        name = bases[name]
+    return name
 
 
 def _expected(message: str) -> list[str]:

@@ -48,7 +48,8 @@ def _limits(simple: Any) -> list[str]:
     limits = []
     least, most = getattr(simple, "min_length", None) or 0, getattr(simple, "max_length", None)
     if most is not None:
-        limits.append(f"exactly {most} characters" if least == most else f"{least}..{most} characters")
+        characters = "character" if most == 1 else "characters"
+        limits.append(f"exactly {most} {characters}" if least == most else f"{least}..{most} {characters}")
     elif least:
         limits.append(f"at least {least} characters")
     digits, fraction = _facet(simple, "totalDigits"), _facet(simple, "fractionDigits")

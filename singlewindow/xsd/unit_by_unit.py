@@ -5,9 +5,10 @@ libxml2's verdict on the root, the message's other children and one declaration 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Collection, Sequence
 from copy import deepcopy
+from functools import cached_property
+from typing import Protocol
 
 from lxml import etree
 
@@ -23,39 +24,41 @@ from singlewindow.xsd.reading import Misused
 MAX_EXPLAINED = 20
 """Refused declarations of one message that are explained in full."""
 
-Explain = Callable[[Element], list[Finding]]
-"""Explains a document: every mistake at an element of it, or nothing when its budget is spent."""
+
+class Explain(Protocol):
+    """Explains documents: every mistake at an element of it, as far as its budget goes."""
+
+    @property
+    def exhausted(self) -> bool:
+        """True once the budget ended an explanation."""
+
+    def __call__(self, document: Element) -> list[Finding]:
+        """The mistakes of one document."""
 
 
-class _Shell:
-    """A copy of the message without its declarations, which holds some of them for a while."""
+class _Excerpt:
+    """A message that holds some declarations of another, beside everything that is no declaration.
 
-    def __init__(self, root: Element, units: list[Element]) -> None:
-        known = set(units)
+    Its elements are copies and stay in it: lxml frees an element taken out of its document very slowly.
+    """
+
+    def __init__(self, root: Element, others: Sequence[Element], units: Sequence[Element], place: int) -> None:
         self.document = etree.Element(root.tag, attrib=dict(root.attrib), nsmap=root.nsmap)
         self.document.text = root.text
-        self._place = root.index(units[0]) if units else 0
-        self._origins: dict[Element, Element] = {self.document: root}
-        for child in (child for child in root if child not in known):
-            self._adopt(child, len(self.document))
+        self._sources = [root, *others[:place], *units, *others[place:]]
+        for source in self._sources[1:]:
+            self.document.append(deepcopy(source))
+        self.copies = list(self.document)[place : place + len(units)]
 
-    @contextmanager
-    def holding(self, units: Sequence[Element]) -> Iterator[list[Element]]:
-        """The copies of these declarations, within the document for as long as the context lasts."""
-        copies = [self._adopt(unit, self._place + number) for number, unit in enumerate(units)]
-        yield copies
-        for copy in copies:
-            self.document.remove(copy)
+    @cached_property
+    def _origins(self) -> dict[Element, Element]:
+        copies = [self.document, *(inner for child in self.document for inner in child.iter())]
+        sources = [self._sources[0], *(inner for source in self._sources[1:] for inner in source.iter())]
+        return dict(zip(copies, sources, strict=True))
 
     def origin(self, finding: Finding) -> Finding:
         """The same finding at the element of the message that was copied."""
-        return finding.at(self._origins.get(finding.element, finding.element))
-
-    def _adopt(self, original: Element, place: int) -> Element:
-        copy = deepcopy(original)
-        self.document.insert(place, copy)
-        self._origins |= dict(zip(copy.iter(), original.iter(), strict=True))
-        return copy
+        return finding.at(self._origins[finding.element])
 
 
 class UnitJudge:
@@ -66,29 +69,32 @@ class UnitJudge:
         self._schema = message.installed.schema
         self._reader = message.installed.reader(message.root.name)
         self._truncated = False
+        known = set(message.units)
+        self._others = [child for child in message.element if child not in known]
+        self._place = _count_before(message.element, message.units)
 
     def judge(self) -> Judgement:
         """The verdict, declaration by declaration, with every error found."""
         if self._message.root.unit == ".":
             findings = self._explain_whole()
             return self._conclude({1: findings} if findings else {}, [])
-        shell = _Shell(self._message.element, self._message.units)
-        refused = self._sort_out(shell)
+        refused = self._sort_out()
         inside = {
-            ordinal: self._explain_unit(shell, ordinal, errors, in_full=number < MAX_EXPLAINED)
+            ordinal: self._explain_unit(ordinal, errors, in_full=number < MAX_EXPLAINED)
             for number, (ordinal, errors) in enumerate(refused.items())
         }
-        sound = [unit for ordinal, unit in enumerate(self._message.units, 1) if ordinal not in refused]
-        return self._conclude(inside, self._explain_outside(shell, sound))
+        return self._conclude(inside, self._explain_outside(refused.keys()))
 
-    def _sort_out(self, shell: _Shell) -> dict[int, list[PlainError]]:
+    def _excerpt(self, units: Sequence[Element]) -> _Excerpt:
+        return _Excerpt(self._message.element, self._others, units, self._place)
+
+    def _sort_out(self) -> dict[int, list[PlainError]]:
         """The declarations at fault by ordinal, each with libxml2's errors in it."""
         refused: dict[int, list[PlainError]] = {}
         for ordinal, unit in enumerate(self._message.units, 1):
-            with shell.holding([unit]) as (copy,):
-                if is_valid(self._schema, shell.document):
-                    continue
-                errors = _errors_within(copy, read_log(self._schema))
+            excerpt = self._excerpt([unit])
+            if not is_valid(self._schema, excerpt.document):
+                errors = _errors_within(excerpt.copies[0], read_log(self._schema))
                 if errors:
                     refused[ordinal] = errors
         return refused
@@ -98,29 +104,42 @@ class UnitJudge:
         if is_valid(self._schema, element):
             return []
         errors = read_log(self._schema)
-        return self._explain(element) or self._plain(errors, element)
+        return self._choose(self._explain(element), errors, element)
 
-    def _explain_unit(self, shell: _Shell, ordinal: int, errors: list[PlainError], *, in_full: bool) -> list[Finding]:
-        with shell.holding([self._message.units[ordinal - 1]]) as (copy,):
-            inside = set(copy.iter())
-            found = self._explain(shell.document) if in_full else []
-            within = [finding for finding in found if finding.element in inside]
-            return [shell.origin(finding) for finding in within or self._plain(errors, shell.document)]
+    def _explain_unit(self, ordinal: int, errors: list[PlainError], *, in_full: bool) -> list[Finding]:
+        excerpt = self._excerpt([self._message.units[ordinal - 1]])
+        inside = set(excerpt.copies[0].iter())
+        found = self._explain(excerpt.document) if in_full else []
+        within = [finding for finding in found if finding.element in inside]
+        return [excerpt.origin(finding) for finding in self._choose(within, errors, excerpt.document)]
 
-    def _explain_outside(self, shell: _Shell, sound: list[Element]) -> list[Finding]:
-        """Faults of the message itself: too many declarations, a misnamed one, a fault in what stands beside them."""
-        with shell.holding(sound or self._message.units[:1]) as copies:
-            if is_valid(self._schema, shell.document):
-                return []
-            errors = read_log(self._schema)
-            # the element of a sound declaration may be one too many; what an unsound one holds was told before
-            inside = {inner for copy in copies for inner in (copy.iterdescendants() if sound else copy.iter())}
-            found = self._explain(shell.document) or self._plain(errors, shell.document)
-            return [shell.origin(finding) for finding in found if finding.element not in inside]
+    def _explain_outside(self, refused: Collection[int]) -> list[Finding]:
+        """Faults of the message itself: too many declarations, a misnamed one, a fault in what stands beside them.
 
-    def _plain(self, errors: list[PlainError], document: Element) -> list[Finding]:
+        A sound declaration stands in for each refused one, so that their number stays what it is.
+        """
+        units = self._message.units
+        sound = [unit for ordinal, unit in enumerate(units, 1) if ordinal not in refused]
+        held = (
+            [sound[0] if ordinal in refused else unit for ordinal, unit in enumerate(units, 1)] if sound else units[:1]
+        )
+        excerpt = self._excerpt(held)
+        if is_valid(self._schema, excerpt.document):
+            return []
+        errors = read_log(self._schema)
+        # the element of a sound declaration may be one too many; what an unsound one holds was told before
+        inside = {inner for copy in excerpt.copies for inner in (copy.iterdescendants() if sound else copy.iter())}
+        found = self._choose(self._explain(excerpt.document), errors, excerpt.document)
+        outside = [finding for finding in found if finding.element not in inside]
+        return [excerpt.origin(finding) for finding in outside if not (refused and finding.code == "xsd.not-unique")]
+
+    def _choose(self, explained: list[Finding], errors: list[PlainError], document: Element) -> list[Finding]:
+        """What was explained, unless the budget ended it so early that libxml2 has more to say."""
+        if explained and not self._explain.exhausted:
+            return explained
         self._truncated = True
-        return translate_plain(errors[:MAX_ERRORS], document)
+        plain = translate_plain(errors[:MAX_ERRORS], document, self._message.installed.type_bases)
+        return plain if len(plain) > len(explained) else explained
 
     def _conclude(self, inside: dict[int, list[Finding]], outside: list[Finding]) -> Judgement:
         problems = [self._places.place(finding, None) for finding in outside]
@@ -172,3 +191,8 @@ def _in_order(problems: list[Problem]) -> list[Problem]:
 def _errors_within(unit: Element, errors: list[PlainError]) -> list[PlainError]:
     below = unit.getroottree().getpath(unit)
     return [error for error in errors if f"{error.path}/".startswith(f"{below}/")]
+
+
+def _count_before(root: Element, units: list[Element]) -> int:
+    """The number of other children that stand before the first declaration."""
+    return root.index(units[0]) if units else 0
