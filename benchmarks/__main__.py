@@ -1,4 +1,4 @@
-"""`python -m benchmarks [NAME …] [--quick]`: runs each question and prints a table of medians over interleaved rounds."""
+"""`python -m benchmarks [NAME …] [--quick]`: runs each question, prints a table and writes its figures."""
 
 from __future__ import annotations
 

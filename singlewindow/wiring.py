@@ -115,9 +115,18 @@ async def run_gateway(settings: Settings) -> None:
         )  # fmt: skip
         await stack.enter_async_context(intake)
         parts = GatewayParts(
-            settings, ledger.traders, intake, Reader(ledger.database, sets), _tasks(ledger, streams, bus, door.catalogue),
-            door, sets, bus, _word_reader(door.catalogue), {"ledger": _ledger_check(ledger.database), "schemas": _done(warming)}, CODES.get,
-        )  # fmt: skip
+            settings=settings,
+            traders=ledger.traders,
+            intake=intake,
+            reader=Reader(ledger.database, sets),
+            tasks=_tasks(ledger, streams, bus, door.catalogue),
+            door=door,
+            sets=sets,
+            bus=bus,
+            read_words=_word_reader(door.catalogue),
+            checks={"ledger": _ledger_check(ledger.database), "schemas": _done(warming)},
+            explain_code=CODES.get,
+        )
         await serve(build_application(parts), settings, reuse_port=True)
 
 
@@ -140,7 +149,7 @@ async def run_lanes(settings: Settings) -> None:
 
 async def run_sandbox_agencies(settings: Settings) -> None:
     """Every sandbox agency in one process until SIGTERM."""
-    from singlewindow.adapters.sandbox.serving import run_sandbox  # noqa: PLC0415 - production processes need none of it
+    from singlewindow.adapters.sandbox.serving import run_sandbox  # production processes need none of it
 
     configure_logging(settings.log_level)
     await run_sandbox(settings, notify_url=settings.url)

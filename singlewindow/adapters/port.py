@@ -102,15 +102,30 @@ class Adapter(Protocol):
     """
 
     @property
-    def agency(self) -> str: ...
+    def agency(self) -> str:
+        """The agency's name, which is also its lane's."""
+        ...
+
     @property
-    def batch_size(self) -> int: ...
+    def batch_size(self) -> int:
+        """Most tasks in one call."""
+        ...
+
     @property
-    def concurrency(self) -> int: ...
+    def concurrency(self) -> int:
+        """Most calls at a time."""
+        ...
+
     @property
-    def deadline_seconds(self) -> float: ...
+    def deadline_seconds(self) -> float:
+        """Bound on one exchange in total."""
+        ...
+
     @property
-    def idempotency(self) -> Idempotency: ...
+    def idempotency(self) -> Idempotency:
+        """By what the agency deduplicates: `item` (task id), `call`, or not at all."""
+        ...
+
     @property
     def pulls(self) -> bool:
         """True when the agency's notices are fetched by `pull` and not pushed to us."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, Self
 
 import aiohttp
 from rich.console import Console
@@ -29,7 +29,7 @@ class Gateway:
         self._headers = {"Authorization": f"Bearer {key or find_key(settings)}"}
         self._session: aiohttp.ClientSession | None = None
 
-    async def __aenter__(self) -> Gateway:
+    async def __aenter__(self) -> Self:
         timeout = aiohttp.ClientTimeout(total=120, sock_connect=5)
         self._session = aiohttp.ClientSession(headers=self._headers, timeout=timeout)
         return self

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections import Counter
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
@@ -51,7 +52,7 @@ async def _submit(files: tuple[Path, ...], *, wait: bool, url: str | None, key: 
 
             async def one(file: Path) -> None:
                 async with places:
-                    status, answer = await _file(gateway, file.read_bytes(), wait=wait)
+                    status, answer = await _file(gateway, await asyncio.to_thread(file.read_bytes), wait=wait)
                 counts.update(_show(console, str(file), status, answer))
                 progress.advance(bar)
 
@@ -80,7 +81,7 @@ async def _file(gateway: Gateway, body: bytes, *, wait: bool) -> Answer:
 
 def _show(console: Console, source: str, status: int, answer: dict[str, Any]) -> Counter[str]:
     """Print one message's answer; its verdicts."""
-    if status >= 400:
+    if status >= HTTPStatus.BAD_REQUEST:
         console.print(
             f"{source}: [red]refused[/red] {answer.get('code', status)}: {answer.get('detail', '')}", soft_wrap=True
         )

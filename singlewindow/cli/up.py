@@ -12,6 +12,7 @@ import urllib.request
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from http import HTTPStatus
 from pathlib import Path
 
 from rich.console import Console
@@ -172,7 +173,7 @@ def _gateways(chain: Chain) -> list[Child]:
 
 def _answers(url: str) -> bool:
     with suppress(urllib.error.URLError, OSError, ValueError), urllib.request.urlopen(url, timeout=1) as response:  # noqa: S310 - our own loopback address
-        return int(response.status) == 200
+        return int(response.status) == HTTPStatus.OK
     return False
 
 

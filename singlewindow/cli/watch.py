@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from http import HTTPStatus
 from typing import Any
 
 from rich.console import Console
@@ -35,7 +36,7 @@ async def _watch(declaration: str, *, url: str | None, key: str | None) -> int:
     async with Gateway(url, key) as gateway:
         while True:
             status, view = await gateway.get(f"/v1/declarations/{declaration}")
-            if status != 200:
+            if status != HTTPStatus.OK:
                 console.print(f"[red]{view.get('code', status)}[/red] {view.get('detail', '')}")
                 return 1
             _, history = await gateway.get(f"/v1/declarations/{declaration}/events")

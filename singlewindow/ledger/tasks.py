@@ -1,4 +1,4 @@
-"""The ledger's side of dispatch: claiming tasks, recording exchanges, and taking what came of them in one transaction."""
+"""The ledger's side of dispatch: claiming tasks, recording exchanges, taking what came of them."""
 
 from __future__ import annotations
 

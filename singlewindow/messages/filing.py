@@ -52,6 +52,10 @@ class Occupant:
         return self.state not in FREE_KEY
 
 
+MOST_PARTS = 1000
+"""Parts of a split document that are looked for; more are not warned about."""
+
+
 def filing_key(message_set: str, unit: Unit, canonical: Canonical) -> bytes:
     """The hash a declaration is filed under. A change or delete is keyed by its content too, so it never conflicts."""
     values = _canonical_values(unit, canonical)
@@ -79,7 +83,7 @@ def join_hash(message_set: str, join: JoinValue, canonical: Canonical) -> bytes:
 def series_keys(message_set: str, unit: Unit, canonical: Canonical) -> dict[int, bytes]:
     """For a document that is part k of n: the key hash of each of the n parts (at most 1,000), else nothing."""
     count, sequence_name = _int(unit.facts.get("msgCount")), "msgSeqNo"
-    if sequence_name not in unit.key or not 1 < count <= 1000:
+    if sequence_name not in unit.key or not 1 < count <= MOST_PARTS:
         return {}
     return {
         number: filing_key(message_set, _renumbered(unit, sequence_name, number), canonical)
@@ -98,7 +102,8 @@ def _renumbered(unit: Unit, name: str, number: int) -> Unit:
 
 
 def _int(text: Any) -> int:
-    return int(text) if isinstance(text, (str, int)) and str(text).isdigit() and len(str(text)) < 10 else 0
+    digits = str(text)
+    return int(digits) if digits.isascii() and digits.isdigit() and len(digits) <= len(str(MOST_PARTS)) else 0
 
 
 def judge_against(filed: FiledUnit, occupant: Occupant | None, trader: UUID) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 from singlewindow.messages.lifecycle import AUTHORITY_STATES, OWN_MOVES, STATES
 
 
@@ -19,9 +21,9 @@ def render() -> str:
             "",
             "Generated from `singlewindow/messages/lifecycle.py`; a test compares the two.",
             "",
-            "A declaration has **parts**, one for each step at one agency. The declaration's state is that of its least",
-            "advanced required part; a negative end dominates; a part that is done holds nothing back. The newest word",
-            "by the *authority's own time* wins even if it goes back, which sets `anomaly`.",
+            "A declaration has **parts**, one for each step at one agency. Its state is that of its least advanced",
+            "required part; a negative end dominates; a part that is done holds nothing back. The newest word by the",
+            "*authority's own time* wins even if it goes back, which sets `anomaly`.",
             "",
             "| state | rank | decided by | who holds the ball | meaning |",
             "|---|---|---|---|---|",
@@ -40,4 +42,4 @@ def render() -> str:
 
 
 if __name__ == "__main__":
-    print(render(), end="")
+    sys.stdout.write(render())

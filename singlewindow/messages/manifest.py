@@ -151,7 +151,10 @@ class Holding:
 
 @dataclass(frozen=True, slots=True)
 class MessageSet:
-    """One installed message set. `folder` holds its schemas and samples; `statuses` maps an authority's code to ours."""
+    """One installed message set.
+
+    `folder` holds its schemas and samples; `statuses` maps an authority's code to our state.
+    """
 
     name: str
     title: str

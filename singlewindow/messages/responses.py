@@ -40,7 +40,7 @@ def _learn_numbers(dossier: Dossier, part: Part, said: ResponseUnit) -> None:
     if fresh:
         part.references.update(fresh)
         dossier.references.update({_named(part, name): value for name, value in fresh.items()})
-        dossier.record("reference", agency=part.agency, leg=part.leg, **{"references": fresh})
+        dossier.record("reference", agency=part.agency, leg=part.leg, references=fresh)
 
 
 def _named(part: Part, name: str) -> str:

@@ -1,5 +1,6 @@
 """The plan: which agencies act on a declaration, in which order, and what may be sent now. Repeatable: planning again
-adds only what is missing, so a changed declaration gets the steps of its new legs."""
+adds only what is missing, so a changed declaration gets the steps of its new legs.
+"""
 
 from __future__ import annotations
 

@@ -13,6 +13,8 @@ from singlewindow.xsd.findings import Finding
 from singlewindow.xsd.parser import Element
 from singlewindow.xsd.translating import translate
 
+Schema = xmlschema.XMLSchema10 | xmlschema.XMLSchema11
+
 BUDGET_SECONDS = 2.0
 """CPU time that explaining one message may take; past it libxml2's own errors are given."""
 
@@ -23,9 +25,7 @@ class Explainer:
     Time is that of the process, so that a busy machine takes nothing away.
     """
 
-    def __init__(
-        self, schema: xmlschema.XMLSchema, *, seconds: float = BUDGET_SECONDS, findings: int = MAX_ERRORS
-    ) -> None:
+    def __init__(self, schema: Schema, *, seconds: float = BUDGET_SECONDS, findings: int = MAX_ERRORS) -> None:
         self._schema, self._left = schema, findings
         self._deadline = time.process_time() + seconds
         self.exhausted = False
@@ -61,7 +61,7 @@ class Unexplained:
         return []
 
 
-def build_schema(path: Path) -> xmlschema.XMLSchema:
+def build_schema(path: Path) -> Schema:
     """The schema as xmlschema reads it: from its own folder only. Takes tenths of a second.
 
     XSD 1.1 where a schema asks for it: by 1.0 rules such a schema would load nothing and refuse everything.

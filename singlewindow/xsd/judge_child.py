@@ -17,12 +17,11 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 import orjson
-import xmlschema
 
 from singlewindow.messages.judgement import Judgement
 from singlewindow.xsd.catalogue import Catalogue, load_catalogue
-from singlewindow.xsd.examining import Recognised, accept, recognise
-from singlewindow.xsd.explaining import Explainer, Unexplained, build_schema
+from singlewindow.xsd.examining import accept, recognise
+from singlewindow.xsd.explaining import Explainer, Schema, Unexplained, build_schema
 from singlewindow.xsd.parser import Refused
 from singlewindow.xsd.places import Places
 from singlewindow.xsd.transcript import write_judgement, write_refusal
@@ -73,7 +72,7 @@ def judge(catalogue: Catalogue, body: bytes, preferred: str | None, *, explained
 
 
 @cache
-def _schema(path: Path) -> xmlschema.XMLSchema:
+def _schema(path: Path) -> Schema:
     return build_schema(path)
 
 

@@ -34,6 +34,10 @@ def _check_references(message_set: MessageSet, place: str) -> None:
     for root in message_set.roots.values():
         if root.direction not in {"request", "response"}:
             raise ConfigurationError(f"{place}: root {root.name}: direction is request or response")
+        if "/" in root.unit:
+            raise ConfigurationError(
+                f"{place}: root {root.name}: unit is the name of a child of the root, or a full stop"
+            )
         if root.kind not in message_set.kinds:
             raise ConfigurationError(f"{place}: root {root.name}: there is no kind {root.kind!r}")
     for route in message_set.routes:

@@ -19,13 +19,15 @@ class Places:
     """Turns findings about one message into problems with their places; a personal value is masked."""
 
     def __init__(self, root: Element, body: bytes, *, repeatable: frozenset[str], personal: frozenset[str]) -> None:
-        self._positions = dict(zip(root.iter(), locate_elements(body), strict=False))
+        self._positions: dict[Element, tuple[int | None, int | None]] = dict(
+            zip(root.iter(), locate_elements(body), strict=False)
+        )
         self._repeatable, self._personal = repeatable, personal
 
     def place(self, finding: Finding, ordinal: int | None) -> Problem:
         """The problem of a finding at an element of this message."""
         element = finding.element
-        line, column = self._positions.get(element, (element.sourceline, None))
+        line, column = self._positions.get(element, (None, None))
         name = finding.missing or finding.attribute or local(element.tag)
         return Problem(
             finding.code,

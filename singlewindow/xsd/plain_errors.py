@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -40,7 +40,7 @@ class PlainError:
 
 def read_log(schema: etree.XMLSchema) -> list[PlainError]:
     """The log of the last validation by this schema. Only the process that judges one message at a time may read it."""
-    entries: Iterable[Any] = schema.error_log
+    entries: Any = schema.error_log  # the published stubs do not know that it can be iterated
     return [PlainError(entry.path or "/*", " ".join((entry.message or "").split())) for entry in entries]
 
 
@@ -103,4 +103,4 @@ def _resolve(path: str, document: Element) -> Element:
         found = document.getroottree().xpath(path, namespaces=namespaces)
     except etree.XPathError:
         return document
-    return found[0] if isinstance(found, list) and found and isinstance(found[0], etree._Element) else document
+    return found[0] if isinstance(found, list) and found and isinstance(found[0], Element) else document

@@ -141,6 +141,6 @@ def _time(text: str, message_set: MessageSet) -> str | None:
 
 
 def _ceb_time(text: str, message_set: MessageSet) -> datetime:
-    """yyyyMMddHHmmssfff in the authority's zone."""
-    moment = datetime.strptime(f"{text[:14]}{text[14:17]:0<3}000", "%Y%m%d%H%M%S%f")
-    return moment.replace(tzinfo=timezone(timedelta(hours=message_set.utc_offset_hours)))
+    """A time written yyyyMMddHHmmssfff, in the authority's zone."""
+    zone = timezone(timedelta(hours=message_set.utc_offset_hours))
+    return datetime.strptime(f"{text[:14]}{text[14:17]:0<3}000", "%Y%m%d%H%M%S%f").replace(tzinfo=zone)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from typing import Any
 
 from lxml import etree
 
@@ -23,5 +24,5 @@ def repeatable_names(files: Sequence[bytes]) -> frozenset[str]:
 
 def simple_type_bases(files: Sequence[bytes]) -> dict[str, str]:
     """The local name of the base of each named simple type."""
-    restrictions = (one for content in files for one in _restrictions(etree.fromstring(content)))
+    restrictions: Iterable[Any] = (one for content in files for one in _restrictions(etree.fromstring(content)))
     return {one.getparent().get("name"): local(one.get("base")) for one in restrictions}

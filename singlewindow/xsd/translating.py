@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, cast
 
-from xmlschema import XMLSchema, XMLSchemaChildrenValidationError, XMLSchemaDecodeError, XMLSchemaValidationError
+from xmlschema import XMLSchemaChildrenValidationError, XMLSchemaDecodeError, XMLSchemaValidationError
 from xmlschema.validators import XsdComplexType, XsdElement, XsdGroup
 from xmlschema.validators.facets import XsdFacet
 
@@ -29,9 +29,10 @@ _ATTRIBUTE = re.compile(r"attribute ([\w.-]+)=")
 _QUOTED = re.compile(r"'([^']+)'")
 
 
-def translate(error: XMLSchemaValidationError, schema: XMLSchema) -> Iterator[Finding]:
+def translate(error: XMLSchemaValidationError, schema: Any) -> Iterator[Finding]:
     """The findings of one error; an error in an element's content gives every fault of that content."""
-    element, reason = error.elem, error.reason or ""
+    # xmlschema walks the tree it was given, so its elements are lxml's
+    element, reason = cast("Element | None", error.elem), error.reason or ""
     if element is None:
         return
     if isinstance(error, XMLSchemaChildrenValidationError) and isinstance(error.validator, XsdGroup):
@@ -54,7 +55,7 @@ def _translate_attribute(element: Element, reason: str, group: Any) -> Finding:
     return unknown_attribute(element, name, [local(known) for known in group if known])
 
 
-def _translate_value(error: XMLSchemaValidationError, element: Element, schema: XMLSchema) -> Finding:
+def _translate_value(error: XMLSchemaValidationError, element: Element, schema: Any) -> Finding:
     reason = error.reason or ""
     named = _ATTRIBUTE.match(reason)
     attribute = named[1] if named else None
@@ -85,7 +86,7 @@ def _choices(xsd_type: Any) -> list[str]:
     return [str(value) for value in getattr(xsd_type, "enumeration", None) or ()]
 
 
-def _declared_type(schema: XMLSchema, element: Element, attribute: str | None) -> Any:
+def _declared_type(schema: Any, element: Element, attribute: str | None) -> Any:
     """The type that the schema gives to an element or attribute, found by its path from the root."""
     path = [str(element.tag), *(str(ancestor.tag) for ancestor in element.iterancestors())]
     declared: Any = schema.maps.elements.get(path.pop())

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from copy import deepcopy
 from functools import cached_property
-from typing import Protocol
+from typing import Any, Protocol
 
 from lxml import etree
 
@@ -31,9 +31,11 @@ class Explain(Protocol):
     @property
     def exhausted(self) -> bool:
         """True once the budget ended an explanation."""
+        ...
 
-    def __call__(self, document: Element) -> list[Finding]:
+    def __call__(self, document: Element, /) -> list[Finding]:
         """The mistakes of one document."""
+        ...
 
 
 class _Excerpt:
@@ -43,7 +45,8 @@ class _Excerpt:
     """
 
     def __init__(self, root: Element, others: Sequence[Element], units: Sequence[Element], place: int) -> None:
-        self.document = etree.Element(root.tag, attrib=dict(root.attrib), nsmap=root.nsmap)
+        namespaces: Any = root.nsmap  # the published stubs know no default namespace
+        self.document = etree.Element(root.tag, attrib={str(k): str(v) for k, v in root.items()}, nsmap=namespaces)
         self.document.text = root.text
         self._sources = [root, *others[:place], *units, *others[place:]]
         for source in self._sources[1:]:
@@ -71,7 +74,8 @@ class UnitJudge:
         self._truncated = False
         known = set(message.units)
         self._others = [child for child in message.element if child not in known]
-        self._place = _count_before(message.element, message.units)
+        is_whole = message.root.unit == "." or not message.units
+        self._place = 0 if is_whole else message.element.index(message.units[0])
 
     def judge(self) -> Judgement:
         """The verdict, declaration by declaration, with every error found."""
@@ -120,10 +124,9 @@ class UnitJudge:
         """
         units = self._message.units
         sound = [unit for ordinal, unit in enumerate(units, 1) if ordinal not in refused]
-        held = (
-            [sound[0] if ordinal in refused else unit for ordinal, unit in enumerate(units, 1)] if sound else units[:1]
-        )
-        excerpt = self._excerpt(held)
+        stand_in = (sound or units)[:1]
+        held = [stand_in[0] if ordinal in refused else unit for ordinal, unit in enumerate(units, 1)]
+        excerpt = self._excerpt(held if sound else stand_in)
         if is_valid(self._schema, excerpt.document):
             return []
         errors = read_log(self._schema)
@@ -191,8 +194,3 @@ def _in_order(problems: list[Problem]) -> list[Problem]:
 def _errors_within(unit: Element, errors: list[PlainError]) -> list[PlainError]:
     below = unit.getroottree().getpath(unit)
     return [error for error in errors if f"{error.path}/".startswith(f"{below}/")]
-
-
-def _count_before(root: Element, units: list[Element]) -> int:
-    """The number of other children that stand before the first declaration."""
-    return root.index(units[0]) if units else 0

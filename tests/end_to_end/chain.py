@@ -52,7 +52,7 @@ def running_chain(data: Path, *, workers: int = 1, **settings: str) -> Iterator[
     command = [sys.executable, "-m", "singlewindow", "up", "--data", str(data), "--listen", "127.0.0.1:0"]
     environment = {**os.environ, **{f"SINGLEWINDOW_{name.upper()}": value for name, value in settings.items()}}
     log = (data.parent / f"{data.name}.out").open("wb")
-    process = subprocess.Popen(  # noqa: S603 - our own command
+    process = subprocess.Popen(
         [*command, "--workers", str(workers), "--ready-file", str(ready)],
         cwd=CHECKOUT, env=environment, stdout=log, stderr=subprocess.STDOUT, start_new_session=True,
     )  # fmt: skip

@@ -98,7 +98,7 @@ def consolidation(parcels: list[Parcel]) -> str:
         set_text(set_text(line[0], "logisticsNo", f"L{parcel.number}"), "gnum", str(number))
         for number, parcel in enumerate(parcels, 1)
     ]
-    return parcels[0]._coded(document.replace(line[0], "".join(lines)))  # noqa: SLF001 - the parcels' own codes
+    return parcels[0]._coded(document.replace(line[0], "".join(lines)))
 
 
 def order_message(units: list[str]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from typing import Any
 
 import pytest
@@ -42,6 +43,11 @@ def part(view: Any, action: str, leg: int | None = None) -> Any:
     return next(found, {"state": None})
 
 
+def in_state(action: str, leg: int, state: str, view: Any) -> bool:
+    """True when the part of an action and leg is in this state."""
+    return bool(part(view, action, leg)["state"] == state)
+
+
 async def test_the_four_leg_sample_is_released_in_one_call(trader: Client) -> None:
     document, reference = consignment()
     answer = await trader.call("POST", "/v1/declarations", document.encode(), Prefer="wait=5")
@@ -70,7 +76,7 @@ async def test_leg_by_leg_departures_and_arrivals_close_it(trader: Client) -> No
     carriers = {one["leg"]: one["agency"] for one in view["parts"] if one["action"] == "release"}
     for leg in (1, 2, 3, 4):
         await move(trader, reference, leg, carriers[leg], "departed")
-        await trader.until(declaration, lambda seen, leg=leg: part(seen, "release", leg)["state"] == "departed")
+        await trader.until(declaration, partial(in_state, "release", leg, "departed"))
         await move(trader, reference, leg, carriers[leg], "arrived")
     view = await trader.until_status(declaration, "closed")
     assert all(part(view, "release", leg)["state"] == "arrived" for leg in (1, 2, 3, 4))
@@ -145,8 +151,6 @@ async def test_a_magic_word_in_the_reference_chooses_the_outcome(trader: Client,
 async def test_a_silent_agency_holds_the_ball_and_says_since_when(trader: Client) -> None:
     document, _ = consignment("road", mark="-CUSTOMS-SILENT")
     declaration = await trader.file_one(document)
-    view = await trader.until(
-        declaration, lambda seen: any(one["action"] == "declare" and one["state"] == "submitted" for one in seen["parts"])
-    )
+    view = await trader.until(declaration, lambda seen: part(seen, "declare")["state"] == "submitted")
     assert part(view, "declare")["holder"] == "customs"
     assert part(view, "declare")["since"]

@@ -113,7 +113,7 @@ async def test_a_departure_closes_and_a_summary_application_brings_its_result(tr
 async def test_the_published_samples_in_any_order_close_the_inventory(
     short_dir: Any, shared_samples: Any, order: tuple[int, ...]
 ) -> None:
-    from tests.end_to_end.chain import running_chain  # noqa: PLC0415 - a chain of its own: the samples' keys are fixed
+    from tests.end_to_end.chain import running_chain
 
     numbers = ("303", "403", "505", "603", "507", "607", "509")
     with running_chain(short_dir / ("s" + "".join(map(str, order)))) as chain:

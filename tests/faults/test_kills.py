@@ -1,4 +1,4 @@
-"""Kill -9 of each kind of process, several times each, with submissions in flight: nothing is lost, nothing acts twice."""
+"""Kill -9 of each kind of process, several times each, under load: nothing is lost, nothing acts twice."""
 
 from __future__ import annotations
 
@@ -24,11 +24,8 @@ ENDS = {"registered", "released"}
 
 def pids_of(chain: Chain, victim: str) -> list[int]:
     """The process ids of one kind, among the chain's own children."""
-    found = []
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit() and _parent(entry) == chain.pid and victim in _role(entry):
-            found.append(int(entry.name))
-    return found
+    processes = (entry for entry in Path("/proc").iterdir() if entry.name.isdigit())
+    return [int(entry.name) for entry in processes if _parent(entry) == chain.pid and victim in _role(entry)]
 
 
 def _parent(entry: Path) -> int:
@@ -49,7 +46,7 @@ def _role(entry: Path) -> str:
 async def kill_in_turn(chain: Chain, done: asyncio.Event, killed: Counter[str]) -> None:
     """Kill one process after another, each kind KILLS_EACH times, at random moments while submissions run."""
     turns = [victim for victim in VICTIMS for _ in range(KILLS_EACH)]
-    random.Random(7).shuffle(turns)  # noqa: S311 - the same story each time
+    random.Random(7).shuffle(turns)
     for victim in turns:
         await asyncio.sleep(0.4)
         while not (pids := pids_of(chain, victim)):
@@ -98,8 +95,8 @@ async def _file_all(client: Client, done: asyncio.Event) -> list[str]:
     async def connection() -> None:
         while len(filed) < SUBMISSIONS or not done.is_set():
             parcel = Parcel()
-            for document in (parcel.order(), parcel.waybill(), parcel.inventory()):
-                filed.append(await submit_until_answered(client, document.encode()))
+            documents = (parcel.order(), parcel.waybill(), parcel.inventory())
+            filed.extend([await submit_until_answered(client, document.encode()) for document in documents])
 
     await asyncio.gather(*(connection() for _ in range(CONNECTIONS)))
     return filed

@@ -116,9 +116,7 @@ async def ledger_stage(dsn: str) -> AsyncIterator[LedgerStage]:
     sets = {"parcels": PARCELS}
     traders = Traders(database, b"pepper", ids)
     announced: list[tuple[str, UUID]] = []
-    tasks = Tasks(
-        database, sets, clock=clock, ids=ids, on_ready=announced.extend, task_delay_seconds=lambda: 0.0
-    )
+    tasks = Tasks(database, sets, clock=clock, ids=ids, on_ready=announced.extend, task_delay_seconds=lambda: 0.0)
     signer = ReceiptSigner(Ed25519PrivateKey.generate())
     try:
         async with Intake(

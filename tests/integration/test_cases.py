@@ -47,7 +47,8 @@ async def test_partners_committed_at_the_same_moment_find_each_other(stage: Ledg
     filed = await stage.file(trader, unit("inventory", "S", ("order", "S"), ("waybill", "S")))
     await stage.match_all()
     await asyncio.gather(
-        stage.file(trader, unit("order", "S", ("order", "S"))), stage.file(trader, unit("waybill", "S", ("waybill", "S")))
+        stage.file(trader, unit("order", "S", ("order", "S"))),
+        stage.file(trader, unit("waybill", "S", ("waybill", "S"))),
     )
     claims = await stage.tasks.claim_due("match", limit=10, visibility_seconds=30)
     await asyncio.gather(*(stage.tasks.match([claim]) for claim in claims))
@@ -70,7 +71,10 @@ async def test_an_inventory_without_its_waybill_says_what_it_waits_for(stage: Le
 async def test_a_consolidation_waits_until_its_inventories_are_accepted(stage: LedgerStage, trader: UUID) -> None:
     inventory = unit("inventory", "C", ("order", "C"), ("waybill", "C"))
     filed = await stage.file(
-        trader, inventory, unit("order", "C", ("order", "C"), ordinal=2), unit("waybill", "C", ("waybill", "C"), ordinal=3)
+        trader,
+        inventory,
+        unit("order", "C", ("order", "C"), ordinal=2),
+        unit("waybill", "C", ("waybill", "C"), ordinal=3),
     )
     bundle = await stage.file(trader, unit("consolidation", "CC", ("waybill", "C"), ("waybill", "unknown")))
     await stage.match_all()
@@ -115,8 +119,6 @@ async def test_a_number_given_by_the_authority_finds_the_declaration(stage: Ledg
 async def test_a_claimed_task_belongs_to_one_worker(stage: LedgerStage, trader: UUID) -> None:
     await stage.match_all()
     await stage.file(trader, *(unit("order", f"W{n}", ordinal=n) for n in range(1, 21)))
-    claims = await asyncio.gather(
-        *(stage.tasks.claim_due("match", limit=20, visibility_seconds=30) for _ in range(4))
-    )
+    claims = await asyncio.gather(*(stage.tasks.claim_due("match", limit=20, visibility_seconds=30) for _ in range(4)))
     taken = [claim.task_id for group in claims for claim in group]
     assert (len(taken), len(set(taken))) == (20, 20)

@@ -9,8 +9,8 @@ from uuid import UUID
 
 import pytest
 
-from tests.integration.ledger_stage import LedgerStage, ledger_stage, unit
 from singlewindow.ledger.intake import KeyReused, Refusal
+from tests.integration.ledger_stage import LedgerStage, ledger_stage, unit
 
 
 @pytest.fixture

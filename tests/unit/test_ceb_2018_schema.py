@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 import xmlschema
+from lxml import etree
+
 from tests.unit.ceb_instances import (
     CEB,
     DS,
@@ -24,7 +26,6 @@ from tests.unit.ceb_instances import (
     with_value,
     without_attribute,
 )
-from lxml import etree
 
 CHECKOUT = Path(__file__).parents[2]
 SET = CHECKOUT / "singlewindow/xsd/sets/ceb-2018"

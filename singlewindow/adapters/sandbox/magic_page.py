@@ -1,6 +1,8 @@
-"""Writes docs/sandbox.md from the table of magic words; `python -m singlewindow.adapters.sandbox.magic_page` prints it."""
+"""Writes docs/sandbox.md from the table of magic words: `python -m singlewindow.adapters.sandbox.magic_page`."""
 
 from __future__ import annotations
+
+import sys
 
 from singlewindow.adapters.sandbox.magic import MAGIC
 
@@ -14,12 +16,12 @@ def render() -> str:
             "",
             "Generated from `singlewindow/adapters/sandbox/magic.py`; a test compares the two.",
             "",
-            "`scripts/up` starts customs, inspection, road, rail, sea and air as real SOAP services on loopback. Without a",
-            "magic word everything is accepted within 50–300 ms (`SINGLEWINDOW_SANDBOX_DELAY_MS`, a range).",
+            "`scripts/up` starts customs, inspection, road, rail, sea and air as real SOAP services on loopback.",
+            "Without a magic word everything is accepted within 50–300 ms (`SINGLEWINDOW_SANDBOX_DELAY_MS`, a range).",
             "",
-            "Write a word, in capitals, anywhere into your own reference: the LRN of an export declaration, the `orderNo`,",
-            "`logisticsNo` or `copNo` of a cross-border message. An agency's name before it (`ROAD-REJECT`) keeps it to that",
-            "agency. A word may not fit where a schema allows few characters; put it at the end.",
+            "Write a word, in capitals, anywhere into your own reference: the LRN of an export declaration, the",
+            "`orderNo`, `logisticsNo` or `copNo` of a cross-border message. An agency's name before it (`ROAD-REJECT`)",
+            "keeps it to that agency.",
             "",
             "| word | changes | what happens |",
             "|---|---|---|",
@@ -42,4 +44,4 @@ def render() -> str:
 
 
 if __name__ == "__main__":
-    print(render(), end="")
+    sys.stdout.write(render())
