@@ -1,4 +1,4 @@
-"""The catalogue of message sets: folders with a `message-set.toml`, their schemas compiled once, from local files only."""
+"""The catalogue of message sets: folders with a `message-set.toml`; schemas are compiled once, from local files."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import tomllib
 from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 from lxml import etree
 
@@ -27,7 +28,7 @@ class _OnlyFrom(etree.Resolver):
         super().__init__()
         self._folder = folder.resolve()
 
-    def resolve(self, system_url: str | None, public_id: str | None, context: object) -> object:  # type: ignore[override]  # the stub forgets the context
+    def resolve(self, system_url: str | None, _public_id: str | None, context: Any) -> object:  # type: ignore[override]
         path = Path((system_url or "").removeprefix("file://"))
         resolved = (path if path.is_absolute() else self._folder / path).resolve()
         if not resolved.is_relative_to(self._folder) or not resolved.is_file():

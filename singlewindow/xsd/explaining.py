@@ -18,6 +18,9 @@ Schema = xmlschema.XMLSchema10 | xmlschema.XMLSchema11
 BUDGET_SECONDS = 2.0
 """CPU time that explaining one message may take; past it libxml2's own errors are given."""
 
+MAX_ELEMENTS = 50_000
+"""Elements of a document that are read within the budget, at about 30 µs each."""
+
 
 class Explainer:
     """Explains the documents of one message by one schema, until its CPU time or its number of findings is spent.
@@ -33,7 +36,7 @@ class Explainer:
     def __call__(self, document: Element) -> list[Finding]:
         """Every mistake of a document, each once. Nothing that it names is fetched."""
         found: list[Finding] = []
-        if not self.exhausted:
+        if not self.exhausted and not _is_large(document):
             resource = xmlschema.XMLResource(document, allow="none")
             for finding in _each_once(self._translate_all(resource)):
                 found.append(finding)
@@ -49,6 +52,11 @@ class Explainer:
     def _is_spent(self, found: int) -> bool:
         self.exhausted = found >= self._left or time.process_time() >= self._deadline
         return self.exhausted
+
+
+def _is_large(document: Element) -> bool:
+    """True for a document that would not be finished: xmlschema reads the whole before its first word."""
+    return any(number > MAX_ELEMENTS for number, _ in enumerate(document.iter()))
 
 
 class Unexplained:

@@ -154,7 +154,9 @@ _FACETS: dict[str, tuple[str, str, str]] = {
     "minExclusive": ("xsd.range", "{name} must be more than {limit}", "{name} 须大于 {limit}"),
     "maxExclusive": ("xsd.range", "{name} must be less than {limit}", "{name} 须小于 {limit}"),
     "number": ("xsd.not-a-number", "{name} is not a number", "{name} 不是数字"),
-    "date": ("xsd.not-a-date", "{name} is not a date or time of the form {limit}", "{name} 不是 {limit} 格式的日期或时间"),
+    "date": (
+        "xsd.not-a-date", "{name} is not a date or time of the form {limit}", "{name} 不是 {limit} 格式的日期或时间",
+    ),
     "fixed": ("xsd.fixed", "{name} must be {limit}", "{name} 必须为 {limit}"),
     "unique": ("xsd.not-unique", "{name} repeats a number that must be unique", "{name} 的编号重复"),
 }  # fmt: skip
@@ -162,8 +164,9 @@ _OTHER = ("xsd.value", "the value of {name} is not allowed", "{name} 的值不�
 
 NUMBERS = frozenset(
     {
-        "decimal", "integer", "int", "long", "short", "byte", "nonNegativeInteger", "positiveInteger", "negativeInteger",
-        "nonPositiveInteger", "unsignedInt", "unsignedLong", "unsignedShort", "unsignedByte", "double", "float",
+        "decimal", "integer", "int", "long", "short", "byte", "nonNegativeInteger", "positiveInteger",
+        "negativeInteger", "nonPositiveInteger", "unsignedInt", "unsignedLong", "unsignedShort", "unsignedByte",
+        "double", "float",
     }
 )  # fmt: skip
 """XSD's built-in types whose values are numbers."""

@@ -37,6 +37,7 @@ CPU_SECONDS = 10
 """CPU time of one message, explaining included, past which the kernel ends the child."""
 
 PR_SET_PDEATHSIG = 1
+LENGTH_BYTES = 8
 
 
 def main() -> None:
@@ -120,15 +121,13 @@ def _resident_bytes() -> int:
 
 def read_frame(stream: BinaryIO) -> bytes | None:
     """The next frame, or None where the stream has ended."""
-    length = stream.read(8)
-    if len(length) < 8:
-        return None
-    return stream.read(int.from_bytes(length, "big"))
+    length = stream.read(LENGTH_BYTES)
+    return stream.read(int.from_bytes(length, "big")) if len(length) == LENGTH_BYTES else None
 
 
 def write_frame(stream: BinaryIO, content: bytes) -> None:
     """One frame, flushed."""
-    stream.write(len(content).to_bytes(8, "big") + content)
+    stream.write(len(content).to_bytes(LENGTH_BYTES, "big") + content)
     stream.flush()
 
 

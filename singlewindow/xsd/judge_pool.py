@@ -1,4 +1,4 @@
-"""A few judge children: started when needed, asked one message each, killed when they overrun, replaced when they grow."""
+"""A few judge children: started when needed, asked one message at a time, killed when they overrun or have grown."""
 
 from __future__ import annotations
 
@@ -75,8 +75,10 @@ class JudgeChild:
 class JudgePool:
     """The children of one process. `extra` is the folder of further message sets that the catalogue was loaded with."""
 
-    def __init__(self, extra: Path | None = None, *, children: int = CHILDREN) -> None:
-        self._extra = extra
+    def __init__(
+        self, extra: Path | None = None, *, children: int = CHILDREN, wall_seconds: float = WALL_SECONDS
+    ) -> None:
+        self._extra, self._wall_seconds = extra, wall_seconds
         self._idle: list[JudgeChild] = []
         self._places = asyncio.Semaphore(children)
         self._closed = False
@@ -88,7 +90,7 @@ class JudgePool:
         """
         for explained in (True, False):
             request = {"ask": "judge", "message_set": message_set, "explained": explained}
-            seconds = WALL_SECONDS + len(body) / 1_000_000
+            seconds = self._wall_seconds + len(body) / 1_000_000
             try:
                 return read_verdict(await self._ask([orjson.dumps(request), body], seconds=seconds))
             except ChildLost as lost:

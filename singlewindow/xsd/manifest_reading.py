@@ -74,15 +74,23 @@ def _convert(hint: Any, value: Any, place: str) -> Any:
     if is_dataclass(hint):
         return _build(typing.cast("type", hint), value, place)
     if origin is tuple:
-        if not isinstance(value, list):
-            raise ConfigurationError(f"{place}: a list is expected")
-        return tuple(_convert(arguments[0], entry, f"{place}[{number}]") for number, entry in enumerate(value))
+        entries = _expect(list, value, "a list", place)
+        return tuple(_convert(arguments[0], entry, f"{place}[{number}]") for number, entry in enumerate(entries))
     if origin is dict:
-        if not isinstance(value, dict):
-            raise ConfigurationError(f"{place}: a table is expected")
-        return {key: _convert(arguments[1], entry, f"{place}.{key}") for key, entry in value.items()}
-    if hint is float and isinstance(value, int):
+        table = _expect(dict, value, "a table", place)
+        return {key: _convert(arguments[1], entry, f"{place}.{key}") for key, entry in table.items()}
+    return _convert_scalar(hint, value, place)
+
+
+def _convert_scalar(hint: type, value: Any, place: str) -> Any:
+    if hint is float and type(value) is int:
         return float(value)
-    if not isinstance(value, hint):
+    if type(value) is not hint:  # a boolean must not pass for a whole number
         raise ConfigurationError(f"{place}: {hint.__name__} is expected, not {value!r}")
+    return value
+
+
+def _expect(wanted: type, value: Any, what: str, place: str) -> Any:
+    if not isinstance(value, wanted):
+        raise ConfigurationError(f"{place}: {what} is expected")
     return value

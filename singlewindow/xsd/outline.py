@@ -1,4 +1,4 @@
-"""The outline of a declaration: its texts by path, and the canonical hash of its content, from one walk over the tree."""
+"""The outline of a declaration: its texts by path and the canonical hash of its content, from one walk of the tree."""
 
 from __future__ import annotations
 

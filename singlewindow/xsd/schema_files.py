@@ -10,11 +10,11 @@ from lxml import etree
 from singlewindow.xsd.findings import local
 
 _NAMESPACES = {"xs": "http://www.w3.org/2001/XMLSchema"}
-_repeating = etree.XPath(
+_repeating: Any = etree.XPath(
     "//xs:element[@maxOccurs and @maxOccurs != '1' and @maxOccurs != '0']/@*[name() = 'name' or name() = 'ref']",
     namespaces=_NAMESPACES,
 )
-_restrictions = etree.XPath("//xs:simpleType[@name]/xs:restriction[@base]", namespaces=_NAMESPACES)
+_restrictions: Any = etree.XPath("//xs:simpleType[@name]/xs:restriction[@base]", namespaces=_NAMESPACES)
 
 
 def repeatable_names(files: Sequence[bytes]) -> frozenset[str]:

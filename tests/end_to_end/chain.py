@@ -51,6 +51,7 @@ def running_chain(data: Path, *, workers: int = 1, **settings: str) -> Iterator[
     ready = data.parent / f"{data.name}-ready.json"
     command = [sys.executable, "-m", "singlewindow", "up", "--data", str(data), "--listen", "127.0.0.1:0"]
     environment = {**os.environ, **{f"SINGLEWINDOW_{name.upper()}": value for name, value in settings.items()}}
+    ready.unlink(missing_ok=True)
     log = (data.parent / f"{data.name}.out").open("wb")
     process = subprocess.Popen(
         [*command, "--workers", str(workers), "--ready-file", str(ready)],
