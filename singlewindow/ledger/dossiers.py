@@ -15,6 +15,9 @@ from singlewindow.messages.identifiers import IdentifierSource, hash_search
 from singlewindow.messages.judgement import JoinValue
 from singlewindow.messages.manifest import MessageSet
 
+SEND_AGAIN_SECONDS = 5.0
+"""Pause before a document goes out again that its authority could not pass on."""
+
 Ready = list[tuple[str, UUID]]
 """Lane and task id of work to announce after COMMIT."""
 
@@ -127,6 +130,10 @@ class DossierStore:
         tasks = list(loaded.tasks)
         for dossier in loaded.dossiers.values():
             tasks += [NewTask(part.id, part.agency, dossier.id, part.id, self._delay()) for part in dossier.ready]
+            tasks += [
+                NewTask(part.id, part.agency, dossier.id, part.id, SEND_AGAIN_SECONDS, announce=False)
+                for part in dossier.again
+            ]
         anchors = [d.id for d in moved if self.sets[d.message_set].kinds[d.kind].anchor]
         if anchors:
             waiting = await connection.fetch(query("find_waiting"), anchors)

@@ -68,7 +68,7 @@ class Event:
 
 @dataclass(slots=True)
 class Dossier:
-    """A declaration as decisions see it. `events` and `ready` (parts to be sent) are what a decision produced."""
+    """A declaration as decisions see it. `events`, `ready` (parts to be sent) and `again` (after a pause) are what a decision produced."""
 
     id: UUID
     trader: UUID
@@ -87,6 +87,7 @@ class Dossier:
     matched: bool = False
     events: list[Event] = field(default_factory=list)
     ready: list[Part] = field(default_factory=list)
+    again: list[Part] = field(default_factory=list)
 
     def part(self, part_id: UUID) -> Part | None:
         """The part with this id."""

@@ -106,6 +106,9 @@ OWN_MOVES: dict[str, frozenset[str]] = {
 }
 """Moves we decide ourselves; everything else is an authority's word and never refused."""
 
+RETRY = "retry"
+"""Not a state: the authority's word that it could not pass the document on, so that it is to be sent again."""
+
 NEEDS_PERSON = frozenset({"dead_letter", "needs_reconciliation"})
 FREE_KEY = frozenset({"saved", "rejected", "cancelled"})
 """States in which a business key may be filed again."""

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from singlewindow.messages.dossier import Dossier, Part
 from singlewindow.messages.judgement import ResponseUnit
-from singlewindow.messages.lifecycle import STATES
+from singlewindow.messages.lifecycle import RETRY, STATES
 
 
 def apply_response(dossier: Dossier, part: Part, said: ResponseUnit, now: datetime) -> None:
@@ -16,6 +16,9 @@ def apply_response(dossier: Dossier, part: Part, said: ResponseUnit, now: dateti
     goes back or leaves an end is made (800 followed by a later 100 is real) and sets `anomaly`.
     """
     _learn_numbers(dossier, part, said)
+    if said.state == RETRY:
+        _send_again(dossier, part, said, now)
+        return
     if said.state is None or _is_older(part, said):
         dossier.record(
             "response",
@@ -33,6 +36,15 @@ def apply_response(dossier: Dossier, part: Part, said: ResponseUnit, now: dateti
     part.errors = [problem.as_json() for problem in said.errors]
     dossier.enter(part, said.state, now)
     dossier.recombine()
+
+
+def _send_again(dossier: Dossier, part: Part, said: ResponseUnit, now: datetime) -> None:
+    """The authority failed to pass it on: back to sending, unless it has since said more."""
+    dossier.record("response", agency=part.agency, code=said.code, text=said.text, recorded_only=False)
+    if part.state == "submitted":
+        dossier.enter(part, "pending", now)
+        dossier.again.append(part)
+        dossier.recombine()
 
 
 def _learn_numbers(dossier: Dossier, part: Part, said: ResponseUnit) -> None:

@@ -127,7 +127,7 @@ def _check_encoding(body: bytes) -> None:
         _check_utf16(body)
         return
     text = body[3:] if body.startswith(_BOM_UTF8) else body
-    if b"\x00" in text[:4]:
+    if b"\x00" in text[:2]:
         raise _unsupported("UTF-16 or UTF-32 without byte order mark")
     _check_declaration(text, _BYTE_ENCODINGS)
     try:

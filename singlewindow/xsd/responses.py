@@ -81,7 +81,7 @@ def _numbers(unit: Branch, namespace: str, root: Root, state: str | None) -> dic
     """The references given; one that is a filler until some state is left out before it."""
     found = {name: _text(unit, path, namespace) for name, path in root.numbers.items()}
     found.update(_named_numbers(unit, namespace, root))
-    reached = STATES[state].rank if state else 0
+    reached = STATES[state].rank if state in STATES else 0
     return {
         name: value
         for name, value in found.items()

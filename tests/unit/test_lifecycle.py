@@ -96,3 +96,16 @@ def test_a_recorded_only_word_moves_nothing() -> None:
     apply_response(declaration, part, ResponseUnit("inventory", "-301014", None, None, "old"), NOW)
     assert declaration.state == "submitted"
     assert declaration.events[-1].data["recorded_only"] is True
+
+
+def test_an_authority_that_could_not_pass_it_on_gets_it_again() -> None:
+    declaration, part = dossier()
+    apply_response(declaration, part, ResponseUnit("inventory", "4", "retry", None), NOW)
+    assert (part.state, declaration.again) == ("pending", [part])
+
+
+def test_a_late_failure_to_pass_on_does_not_undo_a_decision() -> None:
+    declaration, part = dossier()
+    apply_response(declaration, part, said("released", 1), NOW)
+    apply_response(declaration, part, ResponseUnit("inventory", "4", "retry", None), NOW)
+    assert (declaration.state, declaration.again) == ("released", [])

@@ -1,0 +1,109 @@
+from __future__ import annotations
+
+import asyncio
+import os
+import subprocess
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+
+from singlewindow.xsd.judge_pool import JudgePool
+from singlewindow.xsd.parser import Refused
+from tests.unit.ceb_messages import INVENTORY
+
+INVALID = INVENTORY.replace(b"<ieFlag>E", b"<ieFlag>EE")
+
+
+@pytest_asyncio.fixture
+async def pool() -> AsyncIterator[JudgePool]:
+    pool = JudgePool()
+    yield pool
+    await pool.close()
+
+
+def children() -> list[int]:
+    """Process ids of this process's judge children."""
+    found = subprocess.run(["ps", "-o", "pid=,args=", "--ppid", str(os.getpid())], capture_output=True, check=False)
+    return [int(line.split()[0]) for line in found.stdout.decode().splitlines() if "judge_child" in line]
+
+
+async def test_a_killed_child_is_replaced_and_the_message_still_judged(pool: JudgePool) -> None:
+    await pool.warm()
+    for child in children():
+        os.kill(child, 9)
+    judgement = await pool.judge(INVALID, None)
+    assert [problem.code for problem in judgement.units[0].problems] == ["xsd.length"]
+
+
+async def test_a_message_that_outlives_every_child_is_refused(pool: JudgePool) -> None:
+    hasty = JudgePool(wall_seconds=0.0)
+    with pytest.raises(Refused) as caught:
+        await hasty.judge(b"<a/>", None)
+    assert (caught.value.status, caught.value.code) == (422, "too-complex")
+    assert children() == []
+
+
+async def test_a_refusal_met_in_a_child_is_raised_here(pool: JudgePool) -> None:
+    with pytest.raises(Refused) as caught:
+        await pool.judge(b"<a>", None)
+    assert (caught.value.status, caught.value.code, caught.value.line) == (400, "not-well-formed", 1)
+
+
+async def test_a_caller_who_leaves_takes_the_child_along(pool: JudgePool) -> None:
+    await pool.warm()
+    (child,) = children()
+    leaving = asyncio.create_task(pool.judge(INVALID, None))
+    await asyncio.sleep(0)
+    leaving.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await leaving
+    judgement = await pool.judge(INVALID, None)
+    assert not judgement.units[0].valid
+    assert child not in children()
+
+
+async def test_no_child_is_left_after_closing(pool: JudgePool) -> None:
+    await pool.judge(INVALID, None)
+    await pool.close()
+    assert children() == []
+
+
+def test_a_child_ends_when_its_input_ends() -> None:
+    ended = subprocess.run([sys.executable, "-m", "singlewindow.xsd.judge_child"], input=b"", check=True, timeout=30)
+    assert ended.returncode == 0
+
+
+MANIFEST = """
+name = "slow"
+title = "a pattern that explodes"
+namespace = "urn:slow"
+prefix = "s"
+schema = "slow.xsd"
+routes = []
+statuses = {}
+holding = {}
+[kind.slow]
+ends = ["accepted"]
+[[root]]
+name = "Slow"
+direction = "request"
+kind = "slow"
+"""
+SCHEMA = """<xs:schema xmlns:xs="http://www.w3.org/2001/XMLSchema" targetNamespace="urn:slow">
+<xs:element name="Slow"><xs:simpleType><xs:restriction base="xs:string"><xs:pattern value="((a|b|ab)*)*c"/>
+</xs:restriction></xs:simpleType></xs:element></xs:schema>"""
+
+
+async def test_a_value_that_explodes_in_a_pattern_costs_a_child_and_is_judged_by_libxml2(tmp_path: Path) -> None:
+    (tmp_path / "message-set.toml").write_text(MANIFEST)
+    (tmp_path / "slow.xsd").write_text(SCHEMA)
+    pool = JudgePool(tmp_path, wall_seconds=3.0)
+    try:
+        judgement = await pool.judge(b'<Slow xmlns="urn:slow">' + b"ab" * 40 + b"</Slow>", None)
+    finally:
+        await pool.close()
+    assert judgement.truncated
+    assert [problem.code for problem in judgement.units[0].problems] == ["xsd.pattern"]
