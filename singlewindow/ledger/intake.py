@@ -61,7 +61,10 @@ class Submission:
 
 @dataclass(slots=True)
 class Pending:
-    """A submission on its way: its ids and hashes, and the future its sender waits on."""
+    """A submission on its way: its ids and hashes, and the future its sender waits on.
+
+    `deferred`: it wants a key that an earlier one in the queue wants too.
+    """
 
     submission: Submission
     message_id: UUID
@@ -71,11 +74,15 @@ class Pending:
     units: list[FiledUnit]
     targets: dict[UUID, bytes]
     future: asyncio.Future[Outcome]
+    deferred: bool = False
 
     @property
-    def filing_hashes(self) -> list[bytes]:
-        """The business keys it wants, once each."""
-        return list(dict.fromkeys(unit.key_hash for unit in self.units if unit.verdict != "invalid"))
+    def wanted_keys(self) -> set[bytes]:
+        """The business keys and the idempotency key that it wants for itself."""
+        keys = {unit.key_hash for unit in self.units if unit.verdict != "invalid"}
+        if self.idempotency_hash is not None:
+            keys.add(self.submission.trader.bytes + self.idempotency_hash)
+        return keys
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,7 +168,9 @@ class Intake:
         await asyncio.wait({pending.future}, timeout=REPEAT_SECONDS)
         if pending in self._waiting:
             self._waiting.remove(pending)
-            raise RepeatInProgress("another request is filing under the same key; ask again")
+            if pending.deferred:
+                raise RepeatInProgress("another request is filing under the same key; ask again")
+            raise Unavailable("too many messages are waiting to be stored")
         return _as_filed(await pending.future, pending)
 
     async def _prepare(self, submission: Submission) -> Pending:
@@ -215,14 +224,9 @@ class Intake:
         left: list[Pending] = []
         size = 0
         for pending in self._waiting:
-            wanted = {
-                *pending.filing_hashes,
-                pending.message_id.bytes if not pending.idempotency_hash else b"",
-            }
-            if pending.idempotency_hash:
-                wanted.add(pending.submission.trader.bytes + pending.idempotency_hash)
-            wanted.discard(b"")
-            if wanted & taken or len(batch) >= MAX_BATCH or size > MAX_BATCH_BYTES:
+            wanted = pending.wanted_keys
+            pending.deferred = bool(wanted & taken)
+            if pending.deferred or len(batch) >= MAX_BATCH or size > MAX_BATCH_BYTES:
                 left.append(pending)
                 continue
             taken |= wanted

@@ -57,6 +57,9 @@ class IntakeTransaction:
         self, connection: Connection, batch: Sequence[Pending]
     ) -> tuple[list[Outcome], list[tuple[str, UUID]]]:
         """Decide and store; the outcomes in the batch's order and the matching tasks to announce after COMMIT."""
+        for pending in batch:
+            for unit in pending.units:
+                unit.forget_verdict()
         decided = await _replay_by_key(connection, batch)
         open_ = [pending for pending in batch if pending.message_id not in decided]
         await self._judge_keys(connection, open_)

@@ -34,6 +34,12 @@ class FiledUnit:
     problems: tuple[Problem, ...] = ()
     occupant: Occupant | None = None
 
+    def forget_verdict(self) -> None:
+        """Undo what a transaction that was rolled back decided."""
+        if self.verdict != "invalid":
+            self.verdict, self.problems = "received", ()
+            self.of = self.supersedes = self.target_id = self.occupant = None
+
 
 @dataclass(frozen=True, slots=True)
 class Occupant:

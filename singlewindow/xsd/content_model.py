@@ -76,18 +76,21 @@ class _Content:
         present = {tag for tag, _ in self._children}
         absent = {local(tag): tag for tag in self._names if tag not in present or self._may_repeat(tag)}
         near = nearest(local(child.tag), absent)
-        if near is None or not self._replace(broken.index, (absent[near], child)):
+        if near is not None and self._fits(broken, absent[near]):
+            self._children[broken.index] = (absent[near], child)
+        else:
             del self._children[broken.index]
         return unexpected_element(child, _locals(broken.expected), absent)
 
-    def _replace(self, index: int, mended: tuple[str, Element | None]) -> bool:
-        """Take a child for another if the model then reads on past it."""
-        children = [*self._children[:index], mended, *self._children[index + 1 :]]
-        reached = _match(self._group, [tag for tag, _ in children])
-        if reached is not None and reached.index <= index:
-            return False
-        self._children = children
-        return True
+    def _fits(self, broken: _Break, name: str) -> bool:
+        """True when the model would read on past the child if it had this name, itself or after what is missing."""
+        tags = [tag for tag, _ in self._children]
+        before, after = tags[: broken.index], tags[broken.index + 1 :]
+        for missing in ([], broken.expected[:1]):
+            reached = _match(self._group, [*before, *missing, name, *after])
+            if reached is None or reached.index > broken.index + len(missing):
+                return True
+        return False
 
     def _fill(self, broken: _Break, child: Element) -> Finding:
         """Something else must come first: it stands further on, or is missing."""

@@ -61,7 +61,7 @@ def recognise(catalogue: Catalogue, body: bytes, preferred: str | None = None) -
     root = installed.root(name.localname) if installed else None
     if installed is None or root is None:
         raise _unknown_root(catalogue, name)
-    _check_limits(installed.message_set, body)
+    _check_limits(installed.message_set, body, counted=catalogue.max_elements)
     _refuse_substituted_types(element, body)
     return Recognised(installed, root, element, _find_units(element, root, installed.message_set))
 
@@ -94,11 +94,12 @@ def _find_units(element: Element, root: Root, message_set: MessageSet) -> list[E
     return [element] if root.unit == "." else element.findall(clark(root.unit, message_set.namespace))
 
 
-def _check_limits(message_set: MessageSet, body: bytes) -> None:
+def _check_limits(message_set: MessageSet, body: bytes, *, counted: int) -> None:
+    """The set's own limits; that there are no more than `counted` elements is known already."""
     if len(body) > message_set.max_bytes:
         limit = message_set.max_bytes
         raise Refused(413, "too-large", f"{message_set.name} takes at most {limit:,} bytes; send several messages")
-    if count_elements(body) > message_set.max_elements:
+    if message_set.max_elements < counted and count_elements(body) > message_set.max_elements:
         limit = message_set.max_elements
         raise Refused(
             413, "too-many-elements", f"{message_set.name} takes at most {limit:,} elements; send several messages"

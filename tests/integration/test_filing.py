@@ -122,3 +122,29 @@ async def test_another_traders_document_is_not_named_in_a_conflict(stage: Ledger
     with pytest.raises(Refusal) as refused:
         await stage.file(other, unit("order", "B3", content="x"))
     assert "with" not in refused.value.entries[0]
+
+
+async def test_a_row_that_postgresql_refuses_aborts_no_strangers_request(stage: LedgerStage, trader: UUID) -> None:
+    bad = unit("order", "Z\x00Z")
+    outcomes = await asyncio.gather(
+        *(stage.file(trader, unit("order", f"Z{number}")) for number in range(20)),
+        stage.file(trader, bad),
+        *(stage.file(trader, unit("order", f"Y{number}")) for number in range(20)),
+        return_exceptions=True,
+    )
+    failed = [outcome for outcome in outcomes if isinstance(outcome, BaseException)]
+    assert len(failed) == 1
+    assert len(await stage.reader.declarations(trader, key="Z7")) == 1
+
+
+async def test_a_change_names_its_target_and_never_conflicts(stage: LedgerStage, trader: UUID) -> None:
+    first = await stage.file(trader, unit("order", "V1"))
+    change = await stage.file(trader, unit("order", "V1", action="change", content="new"))
+    view = await stage.reader.declaration(trader, change.declaration_ids[0])
+    assert view is not None
+    assert view["target"] == str(first.declaration_ids[0])
+    stranger = await stage.traders.create("Example Stranger Co", [])
+    theirs = await stage.file(stranger, unit("order", "V1", action="change", content="evil"))
+    view = await stage.reader.declaration(stranger, theirs.declaration_ids[0])
+    assert view is not None
+    assert view["target"] is None

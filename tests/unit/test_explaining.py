@@ -150,8 +150,8 @@ def test_all_mistakes_in_the_order_of_one_element_are_found(catalogue: Catalogue
     body = body.replace(b"<ieFlag>E</ieFlag>", b"").replace(b"<packNo>1</packNo>", b"<packNo>one</packNo>")
     assert [(one.code, one.element) for one in explain(catalogue, body)] == [
         ("xsd.unexpected-element", "ordrNo"),
-        ("xsd.missing-element", "ieFlag"),
         ("xsd.unexpected-element", "prtCode"),
+        ("xsd.missing-element", "ieFlag"),
         ("xsd.not-a-number", "packNo"),
     ]
 
@@ -159,14 +159,14 @@ def test_all_mistakes_in_the_order_of_one_element_are_found(catalogue: Catalogue
 def test_a_personal_value_is_masked_wherever_it_would_show(catalogue: Catalogue) -> None:
     waybill = (SAMPLES / "valid" / "waybill.xml").read_bytes()
     secret = "1" * 51
-    body = re.sub(rb"<ebcTelephone>[^<]*<", b"<ebcTelephone>" + secret.encode() + b"<", waybill)
+    body = waybill.replace(b"</ebcName>", b"</ebcName><ebcTelephone>" + secret.encode() + b"</ebcTelephone>")
     problem = only(catalogue, body)
     assert problem.value == "***"
     assert secret not in repr(problem)
 
 
 def test_a_long_value_is_cut_to_eighty_characters(catalogue: Catalogue) -> None:
-    problem = only(catalogue, edit("<note>.*?<", f"<note>{'n' * 1001}<"))
+    problem = only(catalogue, edit("<orderNo>.*?<", f"<orderNo>{'n' * 90}<"))
     assert len(problem.value or "") == 80
 
 

@@ -4,6 +4,7 @@ import asyncio
 import os
 import subprocess
 import sys
+import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -24,9 +25,10 @@ async def pool() -> AsyncIterator[JudgePool]:
     await pool.close()
 
 
-def children() -> list[int]:
-    """Process ids of this process's judge children."""
-    found = subprocess.run(["ps", "-o", "pid=,args=", "--ppid", str(os.getpid())], capture_output=True, check=False)
+def children(parent: int | None = None) -> list[int]:
+    """Process ids of a process's judge children, by default of this one's."""
+    command = ["ps", "-o", "pid=,args=", "--ppid", str(parent or os.getpid())]
+    found = subprocess.run(command, capture_output=True, check=False)
     return [int(line.split()[0]) for line in found.stdout.decode().splitlines() if "judge_child" in line]
 
 
@@ -76,6 +78,31 @@ def test_a_child_ends_when_its_input_ends() -> None:
     assert ended.returncode == 0
 
 
+PARENT = """
+import asyncio, time
+from singlewindow.xsd.judge_pool import JudgePool
+
+async def main():
+    await JudgePool().warm()
+    print("warm", flush=True)
+    time.sleep(60)
+
+asyncio.run(main())
+"""
+
+
+def test_children_die_with_a_parent_that_is_killed() -> None:
+    with subprocess.Popen([sys.executable, "-c", PARENT], stdout=subprocess.PIPE) as parent:
+        assert parent.stdout is not None
+        assert parent.stdout.readline() == b"warm\n"
+        (child,) = children(parent.pid)
+        parent.kill()
+    deadline = time.monotonic() + 10
+    while Path(f"/proc/{child}").exists() and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert not Path(f"/proc/{child}").exists()
+
+
 MANIFEST = """
 name = "slow"
 title = "a pattern that explodes"
@@ -106,4 +133,4 @@ async def test_a_value_that_explodes_in_a_pattern_costs_a_child_and_is_judged_by
     finally:
         await pool.close()
     assert judgement.truncated
-    assert [problem.code for problem in judgement.units[0].problems] == ["xsd.pattern"]
+    assert [problem.code for problem in judgement.units[0].problems] == ["xsd.value"]

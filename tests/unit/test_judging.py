@@ -124,12 +124,9 @@ async def test_an_other_prefix_is_the_same_content(door: Door) -> None:
 
 @pytest.mark.parametrize(
     ("old", "new"),
-    [(b"<appStatus>2", b"<appStatus>1"), (b"<portCode>", b"<portCode>9"), (b"<gnum>1", b"<gnum>9")],
+    [(b"<appStatus>2", b"<appStatus>1"), (b"<ieFlag>E", b"<ieFlag>I"), (b"<gnum>1", b"<gnum>9")],
 )
 async def test_every_other_field_is_content(old: bytes, new: bytes, door: Door) -> None:
-    if old == b"<portCode>":
-        new = INVENTORY[INVENTORY.index(old) :][:12].replace(b">2", b">3").replace(b">1", b">2")
-        old = INVENTORY[INVENTORY.index(old) :][:12]
     first, second = await door.judge(INVENTORY), await door.judge(INVENTORY.replace(old, new, 1))
     assert second.units[0].valid
     assert first.units[0].content_sha256 != second.units[0].content_sha256
@@ -155,9 +152,7 @@ async def test_a_part_says_which_of_how_many_it_is(shared_samples: Path, door: D
     assert (units[0].facts["msgCount"], units[0].facts["msgSeqNo"]) == ("9", "9")
 
 
-@pytest.mark.parametrize(
-    ("sample", "intent"), [("order", "declare"), ("waybill", "declare"), ("arrival", "save")]
-)
+@pytest.mark.parametrize(("sample", "intent"), [("order", "declare"), ("waybill", "declare"), ("arrival", "save")])
 async def test_an_empty_status_means_its_default_and_warns(sample: str, intent: str, door: Door) -> None:
     body = (SAMPLES / "valid" / f"{sample}.xml").read_bytes().replace(b"<appStatus>2</appStatus>", b"<appStatus/>")
     unit = (await door.judge(body)).units[0]
@@ -167,9 +162,7 @@ async def test_an_empty_status_means_its_default_and_warns(sample: str, intent: 
 
 
 async def test_subscribers_are_recorded_with_a_warning(door: Door) -> None:
-    subscriber = (
-        b"<BaseSubscribe><status>ALL</status><dxpMode>DXP</dxpMode><dxpAddress>D1</dxpAddress></BaseSubscribe>"
-    )
+    subscriber = b"<BaseSubscribe><status>ALL</status><dxpMode>DXP</dxpMode><dxpAddress>D1</dxpAddress></BaseSubscribe>"
     judgement = await door.judge(INVENTORY.replace(b"</BaseTransfer>", b"</BaseTransfer>" + subscriber))
     assert [(problem.code, problem.severity) for problem in judgement.problems] == [
         ("ceb.subscribers-not-served", "warning")
