@@ -35,7 +35,7 @@ from singlewindow.queue.streams import ReadyStreams
 from singlewindow.queue.words import read_words
 from singlewindow.settings import Settings
 from singlewindow.xsd.catalogue import Catalogue, load_catalogue
-from singlewindow.xsd.error_codes import CODES
+from singlewindow.xsd.error_codes import explain_code
 from singlewindow.xsd.judging import Door
 from singlewindow.xsd.responses import read_response
 from singlewindow.xsd.soap_replies import TaskNotice
@@ -125,7 +125,7 @@ async def run_gateway(settings: Settings) -> None:
             bus=bus,
             read_words=_word_reader(door.catalogue),
             checks={"ledger": _ledger_check(ledger.database), "schemas": _done(warming)},
-            explain_code=CODES.get,
+            explain_code=explain_code,
         )
         await serve(build_application(parts), settings, reuse_port=True)
 
