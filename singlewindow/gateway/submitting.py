@@ -12,7 +12,7 @@ from singlewindow.gateway.body import XML_TYPES, read_body
 from singlewindow.gateway.negotiation import Form, choose_form
 from singlewindow.gateway.parts import IN_FLIGHT, METRICS, PARTS, TRADER, GatewayParts
 from singlewindow.gateway.refusals import HttpRefusal, not_found
-from singlewindow.gateway.verdicts import check_direction, find_foreign, refuse_untakable
+from singlewindow.gateway.verdicts import check_direction, find_foreign, note_transfer, refuse_untakable
 from singlewindow.gateway.waiting import await_settled, read_patience
 from singlewindow.gateway.xml_view import write_receipt
 from singlewindow.ledger.intake import Filed, Submission
@@ -51,7 +51,7 @@ async def prepare(
     parts: GatewayParts, trader: Trader, body: bytes, *, message_set: str | None, key: str | None
 ) -> Submission:
     """Judge a body and decide what may be filed of it. Raises a TraderMistake; nothing is stored yet."""
-    judgement = await parts.door.judge(body, message_set=message_set)
+    judgement = note_transfer(await parts.door.judge(body, message_set=message_set), trader)
     check_direction(judgement)
     found = parts.sets[judgement.message_set]
     foreign = find_foreign(judgement, trader, found)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from singlewindow.gateway.refusals import HttpRefusal, MessageRefused
@@ -28,6 +29,15 @@ def find_foreign(judgement: Judgement, trader: Trader, message_set: MessageSet) 
         return {}
     foreign = [unit for unit in judgement.units if unit.valid and not _is_own(unit, trader)]
     return {unit.ordinal: _not_your_company(unit, paths) for unit in foreign}
+
+
+def note_transfer(judgement: Judgement, trader: Trader) -> Judgement:
+    """Warn where the message says that another company transfers it than the one that files it."""
+    if not judgement.transfer_code or trader.may_file_for(judgement.transfer_code):
+        return judgement
+    text = f"the message says that {judgement.transfer_code[:80]} transfers it, which is none of your company codes"
+    warning = Problem("match.transfer-code", text, severity="warning", hint="authorities compare it with the sender")
+    return replace(judgement, problems=(*judgement.problems, warning))
 
 
 def refuse_untakable(judgement: Judgement, foreign: Foreign, message_set: MessageSet) -> None:

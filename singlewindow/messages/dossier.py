@@ -68,7 +68,10 @@ class Event:
 
 @dataclass(slots=True)
 class Dossier:
-    """A declaration as decisions see it. `events`, `ready` (parts to be sent) and `again` (after a pause) are what a decision produced."""
+    """A declaration as decisions see it.
+
+    `events`, `ready` (parts to be sent) and `again` (parts to be sent after a pause) are what a decision produced.
+    """
 
     id: UUID
     trader: UUID

@@ -76,7 +76,11 @@ class Unit:
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """The verdict on one message. `problems` are those outside every unit (an error there refuses the message)."""
+    """The verdict on one message.
+
+    `problems` are those outside every unit (an error there refuses the message); `transfer_code` is the company that
+    the message says transfers it, empty where its set has no such field.
+    """
 
     message_set: str
     root: str
@@ -85,6 +89,7 @@ class Judgement:
     problems: tuple[Problem, ...] = ()
     signed: bool = False
     truncated: bool = False
+    transfer_code: str = ""
 
     @property
     def refused(self) -> bool:

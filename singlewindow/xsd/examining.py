@@ -42,7 +42,13 @@ class Recognised:
     ) -> Judgement:
         """The verdict with these declarations and these problems outside them."""
         name, root = self.message_set.name, self.root
-        return Judgement(name, root.name, root.direction, units, problems, self.signed, truncated)
+        return Judgement(
+            name, root.name, root.direction, units, problems, self.signed, truncated, self._transfer_code()
+        )
+
+    def _transfer_code(self) -> str:
+        path, namespace = self.installed.message_set.transfer_code, self.installed.message_set.namespace
+        return (self.element.findtext(clark(path, namespace)) or "").strip() if path else ""
 
     def message_warnings(self) -> Iterator[Problem]:
         """What the sender should know although nothing is wrong."""

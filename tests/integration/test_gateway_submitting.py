@@ -160,6 +160,17 @@ async def test_a_trader_files_only_for_its_own_companies(stage: GatewayStage) ->
     assert (await stage.submit(body, key=owner)).status == 202
 
 
+async def test_a_message_transferred_by_another_company_is_taken_with_a_warning(stage: GatewayStage) -> None:
+    owner = await stage.make_trader(ORDER_CODES[1])
+    own = json.loads(await (await stage.submit(order(), key=owner)).read())
+    named = f"<copCode>{ORDER_CODES[1]}</copCode>".encode()
+    foreign = json.loads(
+        await (await stage.submit(order().replace(named, b"<copCode>8888</copCode>"), key=owner)).read()
+    )
+    assert own["warnings"] == []
+    assert [warning["code"] for warning in foreign["warnings"]] == ["match.transfer-code"]
+
+
 async def test_only_the_strangers_declarations_of_a_message_are_left_out(stage: GatewayStage) -> None:
     owner = await stage.make_trader(ORDER_CODES[1])
     foreign = order().replace(ORDER_CODES[0].encode(), b"2222222222").replace(ORDER_CODES[1].encode(), b"2222222223")
