@@ -62,7 +62,7 @@ async def take_words(
     """Apply words to loaded dossiers, each notice once. Returns how many were new."""
     fresh = await _record(connection, store.ids, loaded, words, now)
     for word in fresh:
-        dossier, part = find_part(loaded, word.part_id)
+        dossier, part = find_addressed(loaded, word)
         if dossier is None or part is None:
             continue
         for said in word.said:
@@ -78,6 +78,12 @@ def find_part(loaded: Loaded, part_id: UUID) -> tuple[Dossier | None, Part | Non
         if part is not None:
             return dossier, part
     return None, None
+
+
+def find_addressed(loaded: Loaded, word: Word) -> tuple[Dossier | None, Part | None]:
+    """Whom a word is about. An agency speaks only of its own tasks: a word about another's is kept, and moves nothing."""
+    dossier, part = find_part(loaded, word.part_id)
+    return (dossier, part) if part is not None and part.agency == word.agency else (None, None)
 
 
 def _follow_up(store: DossierStore, loaded: Loaded, dossier: Dossier, now: datetime) -> None:
@@ -115,7 +121,7 @@ async def _record(
     unique = list({(word.agency, word.notice_id): word for word in words}.values())
     rows, bodies = [], {}
     for word in sorted(unique, key=lambda word: (word.agency, word.notice_id)):
-        dossier, _ = find_part(loaded, word.part_id)
+        dossier, _ = find_addressed(loaded, word)
         body_id = ids.next() if word.document is not None else None
         last = word.said[-1] if word.said else None
         bodies[word.agency, word.notice_id] = (body_id, word.document)

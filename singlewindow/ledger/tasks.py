@@ -11,7 +11,7 @@ from uuid import UUID
 from singlewindow.ledger.cases import match, send
 from singlewindow.ledger.database import Connection, Database, Record, query
 from singlewindow.ledger.dossiers import DossierStore, Loaded, Ready, columns
-from singlewindow.ledger.outcomes import Claim, Decision, Word, find_part, take_decisions, take_words
+from singlewindow.ledger.outcomes import Claim, Decision, Word, find_addressed, take_decisions, take_words
 from singlewindow.messages.identifiers import Clock, IdentifierSource
 from singlewindow.messages.manifest import MessageSet
 
@@ -240,7 +240,7 @@ class Tasks:
 
 def _answered(loaded: Loaded, words: Sequence[Word]) -> set[UUID]:
     """The parts of these words that need no sending any more; a word that says nothing leaves its task in place."""
-    found = (find_part(loaded, word.part_id)[1] for word in words)
+    found = (find_addressed(loaded, word)[1] for word in words)
     return {part.id for part in found if part is not None and part.state != "pending"}
 
 

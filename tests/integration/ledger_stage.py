@@ -92,11 +92,13 @@ class LedgerStage:
         while claims := await self.tasks.claim_due("match", limit=100, visibility_seconds=30):
             await self.tasks.match(claims)
 
-    async def say(self, declaration_id: UUID, state: str, time: str, **numbers: str) -> None:
-        """Let customs say something of a declaration's first part."""
+    async def say(
+        self, declaration_id: UUID, state: str, time: str, *, agency: str = "customs", **numbers: str
+    ) -> None:
+        """Let customs, or another agency, say something of a declaration's first part."""
         rows = await self.database.fetch("read_parts", [declaration_id])
         said = ResponseUnit("any", state, state, time, numbers=numbers)
-        word = Word("customs", rows[0]["id"], f"{declaration_id}/{state}/{time}", (said,), b"<r/>", "push")
+        word = Word(agency, rows[0]["id"], f"{declaration_id}/{state}/{time}", (said,), b"<r/>", "push")
         await self.tasks.take_words([word])
 
     async def status(self, trader: UUID, declaration_id: UUID) -> str:

@@ -122,3 +122,12 @@ async def test_a_claimed_task_belongs_to_one_worker(stage: LedgerStage, trader: 
     claims = await asyncio.gather(*(stage.tasks.claim_due("match", limit=20, visibility_seconds=30) for _ in range(4)))
     taken = [claim.task_id for group in claims for claim in group]
     assert (len(taken), len(set(taken))) == (20, 20)
+
+
+async def test_an_agency_speaks_only_of_its_own_tasks(stage: LedgerStage, trader: UUID) -> None:
+    filed = (await stage.file(trader, unit("order", "AG"))).declaration_ids[0]
+    await stage.match_all()
+    await stage.say(filed, "released", "2026-01-01T00:00:00Z", agency="road")
+    view = await stage.reader.declaration(trader, filed)
+    assert view is not None
+    assert [part["state"] for part in view["parts"]] == ["pending"]
