@@ -27,7 +27,7 @@ class Settings(BaseSettings):
     message_sets: Path | None = Field(None, description="folder with further message sets")
     environment: str = Field("sandbox", description="name written into every receipt")
     agencies_url: str = Field("http://127.0.0.1:8090", description="base URL of the agencies' SOAP services")
-    agency_secret: str = Field("sandbox", description="password agencies present when they push notices to us")
+    agency_secret: str = Field("", description="password agencies present when they push notices; empty: none may")
     keys_dir: Path | None = Field(
         None, description="folder of receipts.pem and pepper; default DATA_DIR/keys, made once"
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import secrets
 import socket
 import sys
 import urllib.error
@@ -126,6 +127,7 @@ def _chain(settings: Settings, engines: Engines) -> Chain:
         "WORKERS": str(settings.workers),
         "AGENCIES_URL": agencies_url,
         "URL": f"http://{settings.listen}",
+        "AGENCY_SECRET": settings.agency_secret or secrets.token_urlsafe(32),
     }
     if settings.message_sets:
         own["MESSAGE_SETS"] = str(settings.message_sets)

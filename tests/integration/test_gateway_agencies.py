@@ -152,3 +152,9 @@ async def test_the_service_describes_itself_at_its_own_address(stage: GatewaySta
     addresses = {address.get("location") for name in soap for address in description.iter(f"{name}address")}
     assert addresses == {f"{stage.url}/soap/agencies/customs"}
     assert (await stage.client.get("/soap/agencies/nobody?wsdl")).status == 404
+
+
+async def test_without_a_secret_set_no_agency_gets_in(database_url: str) -> None:
+    async with gateway_stage(database_url, agency_secret="") as stage:
+        answer = await push(stage, b"<x/>", password="")
+        assert answer.status == 401
