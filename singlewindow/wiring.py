@@ -19,6 +19,7 @@ from singlewindow.keys import Keys, keys_folder, load_keys
 from singlewindow.ledger.database import Database
 from singlewindow.ledger.intake import Intake
 from singlewindow.ledger.reading import Reader
+from singlewindow.ledger.sealing import Sealer
 from singlewindow.ledger.tasks import Claim, Tasks, Word
 from singlewindow.ledger.traders import Traders
 from singlewindow.logs import configure_logging
@@ -137,7 +138,8 @@ async def run_lanes(settings: Settings) -> None:
         ledger, streams, bus = await _open_core(stack, settings)
         catalogue = load_catalogue(settings.message_sets)
         tasks = _tasks(ledger, streams, bus, catalogue)
-        running: list[Lane | Puller] = [_matching_lane(tasks, streams)]
+        sealer = Sealer(ledger.database, ReceiptSigner(ledger.keys.receipts), ledger.clock)
+        running: list[Lane | Puller | Sealer] = [sealer, _matching_lane(tasks, streams)]
         for adapter in builtin_adapters(settings).values():
             stack.push_async_callback(adapter.close)
             running += _agency_lane(tasks, streams, adapter, _response_reader(catalogue), settings, ledger.ids)

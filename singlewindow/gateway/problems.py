@@ -62,6 +62,7 @@ TITLES = {
     "bad-http": "This is not a lawful HTTP request",
     "http-version": "Only HTTP/1.0 and HTTP/1.1 are spoken here",
     "bad-parameter": "A parameter has an unusable value",
+    "not-sealed-yet": "The receipt is not under a checkpoint yet",
     "not-held": "The declaration is not held",
     "too-many-keys": "The trader has two live keys already",
     "trader-exists": "A trader with this name is registered",

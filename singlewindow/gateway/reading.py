@@ -91,6 +91,11 @@ async def show_receipt(request: web.Request) -> web.Response:
     return web.Response(body=receipt, content_type="application/json")
 
 
+async def show_proof(request: web.Request) -> web.Response:
+    """The inclusion proof of the receipt; 409 with Retry-After until the first checkpoint over it."""
+    return answer_json(_found(await request.app[PARTS].reader.proof(request[TRADER].id, read_id(request))))
+
+
 async def show_case(request: web.Request) -> web.Response:
     """A consignment with its documents, as far as this trader may see them."""
     return answer_json(_found(await request.app[PARTS].reader.case(request[TRADER].id, read_id(request))))

@@ -136,9 +136,8 @@ def _hold(
         dossier.record("held", waiting_for=waiting)
     if dossier.state == "received":
         dossier.become("held", waiting_for=waiting)
-        if until is not None:
-            delay = max((until - now).total_seconds(), 0.0)
-            loaded.tasks.append(store.match_task(dossier.id, delay_seconds=delay))
+    if until is not None:
+        loaded.tasks.append(store.hold_task(dossier.id, delay_seconds=max((until - now).total_seconds(), 0.2)))
 
 
 def send(dossier: Dossier, store: DossierStore, now: datetime) -> None:

@@ -6,9 +6,10 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid5
 
 from singlewindow.ledger.database import Connection, Record, json_text, query
+from singlewindow.ledger.feed import EventMaker, event_columns, number_events
 from singlewindow.messages.dossier import Dossier, Event, Part
 from singlewindow.messages.filing import join_hash
 from singlewindow.messages.identifiers import IdentifierSource, hash_search
@@ -100,6 +101,11 @@ class DossierStore:
         ]
         if rows:
             await connection.execute(query("save_parts"), *columns(rows, 15))
+        withdrawn = [
+            part.id for dossier in loaded.dossiers.values() for part in dossier.parts if part.state == "cancelled"
+        ]
+        if withdrawn:
+            await connection.execute(query("end_tasks"), withdrawn)
 
     async def _save_numbers(self, connection: Connection, loaded: Loaded) -> None:
         """Numbers an authority gave become search keys, and joins where the manifest says so."""
@@ -158,16 +164,20 @@ class DossierStore:
         announce = delay_seconds is None
         return NewTask(self.ids.next(), "match", declaration_id, None, delay, announce=announce)
 
+    def hold_task(self, declaration_id: UUID, *, delay_seconds: float) -> NewTask:
+        """The one timer of a held declaration, set again at every look: its id is always the same."""
+        return NewTask(uuid5(declaration_id, "hold"), "match", declaration_id, None, delay_seconds, announce=False)
+
     async def _save_events(self, connection: Connection, changed: Sequence[Dossier], now: datetime) -> None:
-        rows = [
-            (self.ids.next(), dossier.id, dossier.trader, event.type, now, json_text(event.data))
+        maker = EventMaker(self.ids, now)
+        events = [
+            maker.make(dossier.trader, dossier.id, event.type, data=event.data)
             for dossier in changed
             for event in dossier.events
         ]
-        if not rows:
-            return
-        await connection.execute(query("store_events"), *columns(rows, 6))
-        await connection.execute(query("number_events"), [row[2] for row in rows], [row[0] for row in rows])
+        if events:
+            await connection.execute(query("store_events"), *event_columns(events))
+            await number_events(connection, events)
 
 
 def columns(rows: Sequence[Sequence[Any]], width: int) -> list[list[Any]]:

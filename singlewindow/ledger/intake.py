@@ -215,7 +215,16 @@ class Intake:
             if not self._waiting:
                 self._wake.clear()
             if batch:
-                await self._write(batch)
+                await self._write_or_say_so(batch)
+
+    async def _write_or_say_so(self, batch: list[Pending]) -> None:
+        """Whatever happens, the writer lives on and every sender of the batch hears something."""
+        try:
+            await self._write(batch)
+        except Exception as error:  # noqa: BLE001 - the one writer must not die of one batch
+            log.error("intake.writer_failed", error=type(error).__name__)
+        finally:
+            _fail(batch, OutcomeUnknown("the outcome of storing is unknown; retry with the same Idempotency-Key"))
 
     def _next_batch(self) -> list[Pending]:
         """What the next transaction takes: of messages that want one and the same key, only the first."""

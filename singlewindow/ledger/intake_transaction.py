@@ -9,6 +9,7 @@ from uuid import UUID
 
 from singlewindow.ledger.database import Connection, Record, json_text, query
 from singlewindow.ledger.dossiers import columns
+from singlewindow.ledger.feed import event_columns, message_events, number_events
 from singlewindow.messages.filing import (
     FiledUnit,
     Occupant,
@@ -89,6 +90,8 @@ class IntakeTransaction:
                 connection,
                 [(p, unit) for p, unit in wanted if unit.key_hash not in taken],
             )
+        for pending in batch:
+            _follow_first(pending)
         await _find_targets(connection, batch)
         await _warn_of_missing_parts(connection, batch)
         for _pending, unit in wanted:
@@ -107,7 +110,7 @@ class IntakeTransaction:
             decided[pending.message_id] = Outcome(pending.message_id, self._signer.sign(receipt_payload(pending)))
         kept = [(p, unit) for p in batch for unit in p.units if unit.verdict in {"received", "saved"}]
         tasks = [(self._ids.next(), unit.id) for _, unit in kept if unit.verdict == "received"]
-        events = [(self._ids.next(), p, unit) for p, unit in kept]
+        events = [new for p in batch for new in message_events(p, decided[p.message_id].receipt, self._ids)]
         await connection.execute(
             query("store_messages"),
             *_message_columns(batch, decided),
@@ -116,13 +119,9 @@ class IntakeTransaction:
             *self._join_columns(kept),
             *columns(tasks, 2),
             self._delay(),
-            *_event_columns(events),
+            *event_columns(events),
         )
-        await connection.execute(
-            query("number_events"),
-            [p.submission.trader for _, p, _ in events],
-            [event for event, _, _ in events],
-        )
+        await number_events(connection, events)
         return [("match", task) for task, _ in tasks]
 
     def _join_columns(self, kept: Sequence[tuple[Pending, FiledUnit]]) -> list[list[Any]]:
@@ -188,6 +187,18 @@ async def _judge_lost(connection: Connection, lost: list[tuple[Pending, FiledUni
     passed = [(p, unit) for p, unit in lost if unit.verdict == "received"]
     if passed:
         await connection.execute(query("pass_filing_keys"), *_filing_columns(passed))
+
+
+def _follow_first(pending: Pending) -> None:
+    """A repeat of a declaration that was not taken itself shares its fate."""
+    by_id = {unit.id: unit for unit in pending.units}
+    for unit in pending.units:
+        first = by_id.get(unit.of) if unit.of is not None else None
+        if first is None or first.verdict not in {"duplicate", "conflict"}:
+            continue
+        same = first.unit.content_sha256 == unit.unit.content_sha256
+        unit.verdict = first.verdict if same else "conflict"
+        unit.of, unit.occupant = first.of, first.occupant
 
 
 def _occupant(row: Record) -> Occupant:
@@ -384,20 +395,3 @@ def _search_columns(kept: Sequence[tuple[Pending, FiledUnit]]) -> list[list[Any]
         if value
     ]
     return columns(rows, 3)
-
-
-def _event_columns(
-    events: Sequence[tuple[UUID, Pending, FiledUnit]],
-) -> list[list[Any]]:
-    rows = [
-        (
-            event,
-            unit.id,
-            p.submission.trader,
-            "state",
-            p.received_at,
-            json_text({"state": unit.verdict, "previous": None, "message_id": str(p.message_id)}),
-        )
-        for event, p, unit in events
-    ]
-    return columns(rows, 6)

@@ -14,8 +14,12 @@ from singlewindow.messages.dossier import Dossier, Part
 from singlewindow.messages.identifiers import IdentifierSource
 from singlewindow.messages.judgement import ResponseUnit
 from singlewindow.messages.lifecycle import STATES
+from singlewindow.messages.manifest import Kind
 from singlewindow.messages.responses import apply_response
 from singlewindow.messages.routing import advance, plan
+
+UNSENT = frozenset({"planned", "pending", "dead_letter", "needs_reconciliation"})
+"""States of a part that no agency has."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +85,7 @@ def find_part(loaded: Loaded, part_id: UUID) -> tuple[Dossier | None, Part | Non
 
 
 def find_addressed(loaded: Loaded, word: Word) -> tuple[Dossier | None, Part | None]:
-    """Whom a word is about. An agency speaks only of its own tasks: a word about another's is kept, and moves nothing."""
+    """Whom a word is about. An agency speaks of its own tasks alone: a word about another's moves nothing."""
     dossier, part = find_part(loaded, word.part_id)
     return (dossier, part) if part is not None and part.agency == word.agency else (None, None)
 
@@ -92,7 +96,7 @@ def _follow_up(store: DossierStore, loaded: Loaded, dossier: Dossier, now: datet
     advance(dossier, message_set, now)
     target = loaded.dossiers.get(dossier.target_id) if dossier.target_id else None
     kind = message_set.kinds[dossier.kind]
-    if target is None or dossier.state not in kind.ends:
+    if target is None or not _has_just_ended(dossier, kind, loaded):
         return
     if dossier.action == "delete":
         _cancel(target, now)
@@ -103,10 +107,22 @@ def _follow_up(store: DossierStore, loaded: Loaded, dossier: Dossier, now: datet
             plan(target, message_set, now, store.ids.next)
 
 
+def _has_just_ended(dossier: Dossier, kind: Kind, loaded: Loaded) -> bool:
+    """True in the transaction that brings the authority's yes: a late word on an old change must not act again.
+
+    A deletion is answered like an entry in the books, whatever the end of its kind.
+    """
+    ends = {*kind.ends, "registered"} if dossier.action == "delete" else set(kind.ends)
+    return dossier.state in ends and loaded.states[dossier.id] not in ends
+
+
 def _cancel(target: Dossier, now: datetime) -> None:
+    """Withdraw a declaration: what an agency has, what is still to be sent, and what was never planned."""
     for part in target.parts:
-        if part.required and not STATES[part.state].negative:
+        if (part.required or part.state in UNSENT) and not STATES[part.state].negative:
             target.enter(part, "cancelled", now)
+    if not target.parts:
+        target.become("cancelled")
     target.recombine()
 
 

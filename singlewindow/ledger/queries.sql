@@ -79,15 +79,16 @@ WITH messages AS (
     SELECT id, 'match', declaration_id, now() + make_interval(secs => $33)
     FROM unnest($31::uuid[], $32::uuid[]) AS t(id, declaration_id)
 )
-INSERT INTO event (id, declaration_id, trader, type, at, data)
-SELECT id, declaration_id, trader, type, at, data::jsonb
-FROM unnest($34::uuid[], $35::uuid[], $36::uuid[], $37::text[], $38::timestamptz[], $39::text[])
-    AS e(id, declaration_id, trader, type, at, data)
+INSERT INTO event (id, declaration_id, trader, type, at, data, salt)
+SELECT id, declaration_id, trader, type, at, data::jsonb, salt
+FROM unnest($34::uuid[], $35::uuid[], $36::uuid[], $37::text[], $38::timestamptz[], $39::text[], $40::bytea[])
+    AS e(id, declaration_id, trader, type, at, data, salt)
 
 -- name: number_events
--- Gives events their gap-free numbers; the traders' counters are locked last, in sorted order.
+-- Gives events their gap-free numbers and leaves; the traders' counters are locked last, in sorted order.
 WITH given AS (
-    SELECT * FROM unnest($1::uuid[], $2::uuid[]) WITH ORDINALITY AS e(trader, event_id, place)
+    SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::bytea[], $4::uuid[]) WITH ORDINALITY
+        AS e(trader, event_id, leaf, message_id, place)
 ), totals AS (
     SELECT trader, count(*) AS added FROM given GROUP BY trader
 ), counters AS (
@@ -95,16 +96,17 @@ WITH given AS (
     ON CONFLICT (trader) DO UPDATE SET last_seq = c.last_seq + excluded.last_seq
     RETURNING trader, last_seq
 )
-INSERT INTO feed (trader, seq, event_id)
-SELECT g.trader, c.last_seq - t.added + row_number() OVER (PARTITION BY g.trader ORDER BY g.place), g.event_id
+INSERT INTO feed (trader, seq, event_id, leaf, message_id)
+SELECT g.trader, c.last_seq - t.added + row_number() OVER (PARTITION BY g.trader ORDER BY g.place), g.event_id,
+    g.leaf, g.message_id
 FROM given g JOIN totals t USING (trader) JOIN counters c USING (trader)
 
 -- name: store_events
 -- Adds events to the history.
-INSERT INTO event (id, declaration_id, trader, type, at, data)
-SELECT id, declaration_id, trader, type, at, data::jsonb
-FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::text[], $5::timestamptz[], $6::text[])
-    AS e(id, declaration_id, trader, type, at, data)
+INSERT INTO event (id, declaration_id, trader, type, at, data, salt)
+SELECT id, declaration_id, trader, type, at, data::jsonb, salt
+FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::text[], $5::timestamptz[], $6::text[], $7::bytea[])
+    AS e(id, declaration_id, trader, type, at, data, salt)
 
 -- ── tasks ───────────────────────────────────────────────────────────────────
 
@@ -355,6 +357,50 @@ SELECT d.* FROM declaration d WHERE d.id = $2 AND (d.trader = $1 OR EXISTS (
 -- name: anchors_linked
 -- The cases a document belongs to.
 SELECT anchor FROM case_link WHERE declaration = $1 ORDER BY anchor LIMIT $2
+
+-- ── sealing ─────────────────────────────────────────────────────────────────
+
+-- name: try_sealing
+-- True for the one sealer of this moment; the lock ends with the transaction, so that no stale sealer can write.
+SELECT pg_try_advisory_xact_lock($1) AS taken
+
+-- name: find_unsealed
+-- Traders with events after their newest checkpoint. Every number up to last_seq is committed: whoever gives out
+-- numbers holds the counter's row until its own commit.
+SELECT c.trader, c.last_seq, coalesce(k.size, 0) AS size, coalesce(k.frontier, '{}') AS frontier
+FROM feed_counter c LEFT JOIN LATERAL (
+    SELECT size, frontier FROM checkpoint WHERE trader = c.trader ORDER BY size DESC LIMIT 1
+) k ON true
+WHERE c.last_seq > coalesce(k.size, 0) LIMIT $1
+
+-- name: read_leaves
+-- The leaves of a trader's events after one number, up to another.
+SELECT leaf FROM feed WHERE trader = $1 AND seq > $2 AND seq <= $3 ORDER BY seq
+
+-- name: add_checkpoint
+-- Keeps a new head.
+INSERT INTO checkpoint (trader, size, root, frontier, sealed_at, signature) VALUES ($1, $2, $3, $4, $5, $6)
+
+-- name: receipt_leaf
+-- The event whose leaf commits to the receipt of a message of this trader.
+SELECT f.seq, e.* FROM feed f JOIN event e ON e.id = f.event_id WHERE f.trader = $1 AND f.message_id = $2
+
+-- name: covering_checkpoint
+-- The first head over this event.
+SELECT size, signature FROM checkpoint WHERE trader = $1 AND size >= $2 ORDER BY size LIMIT 1
+
+-- name: earlier_checkpoint
+-- The last head before this event.
+SELECT size, frontier FROM checkpoint WHERE trader = $1 AND size < $2 ORDER BY size DESC LIMIT 1
+
+-- name: audit_events
+-- A page of a trader's feed with all that the leaves commit to; an event that is gone has no id.
+SELECT f.seq, f.leaf, e.* FROM feed f LEFT JOIN event e ON e.id = f.event_id
+WHERE f.trader = $1 AND f.seq > $2 ORDER BY f.seq LIMIT $3
+
+-- name: audit_checkpoints
+-- All heads of a trader.
+SELECT size, root, signature FROM checkpoint WHERE trader = $1 ORDER BY size
 
 -- ── traders ─────────────────────────────────────────────────────────────────
 

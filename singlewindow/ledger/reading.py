@@ -8,6 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from singlewindow.ledger.database import Connection, Database, Record, query
+from singlewindow.ledger.proving import read_proof
 from singlewindow.ledger.views import declaration_view, instant
 from singlewindow.messages.identifiers import hash_search
 from singlewindow.messages.manifest import MessageSet
@@ -112,6 +113,11 @@ class Reader:
         row = await self._database.fetchrow("get_message", trader, message_id)
         return None if row is None else row["receipt"]
 
+    async def proof(self, trader: UUID, message_id: UUID) -> View | None:
+        """The inclusion proof of a receipt, or None. Raises NotSealedYet, for a second at most."""
+        async with self._database.connection() as connection:
+            return await read_proof(connection, trader, message_id)
+
     async def case(self, trader: UUID, case_id: UUID) -> View | None:
         """A case as far as this trader may see it: its own documents whole, the others' kind, key, state and time."""
         async with self._database.connection() as connection:
@@ -127,7 +133,7 @@ class Reader:
             "case_id": str(case_id),
             "anchor": shown[0],
             "documents": shown[1:],
-            "waiting_for": anchor["waiting_for"],
+            "waiting_for": _awaited(anchor, trader),
             "match": [entry for entry in report if entry["differences"]],
         }
 
@@ -188,6 +194,12 @@ def _seen(row: Record, trader: UUID, views: Mapping[str, View]) -> View:
         "status": row["state"],
         "received_at": instant(row["received_at"]),
     }
+
+
+def _awaited(anchor: Record, trader: UUID) -> list[View]:
+    """What a case waits for; the keys are the anchor's content and shown to its owner alone."""
+    own = anchor["trader"] == trader
+    return [entry if own else {"kind": entry["kind"]} for entry in anchor["waiting_for"]]
 
 
 def _match_entry(anchor: Record, member: Record, trader: UUID) -> View:

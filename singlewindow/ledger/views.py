@@ -22,7 +22,8 @@ def instant(moment: datetime | None) -> str | None:
 def declaration_view(row: Record, parts: Sequence[Record], message_set: MessageSet, anchors: Sequence[UUID]) -> View:
     """The view of `GET /v1/declarations/{id}`; `anchors` are the cases it is linked to."""
     kind = message_set.kinds[row["kind"]]
-    settled = is_settled(row["state"], ends=kind.ends, attention=row["attention"] is not None)
+    ends = (*kind.ends, "registered") if row["action"] == "delete" else kind.ends
+    settled = is_settled(row["state"], ends=ends, attention=row["attention"] is not None)
     identity = str(row["id"])
     return {
         "id": identity,

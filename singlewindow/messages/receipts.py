@@ -17,6 +17,9 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from singlewindow.errors import TraderMistake
 from singlewindow.messages.filing import FiledUnit
 
+RECEIPT = "receipt+jws"
+"""The `typ` of a receipt's signature."""
+
 
 class ReceiptInvalid(TraderMistake):
     """The receipt, its signature, or the document beside it do not agree."""
@@ -31,14 +34,17 @@ class ReceiptSigner:
         self._key = private_key
         public = private_key.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
         self.key_id = _base64url(public)[:16]
-        self._header = _base64url(orjson.dumps({"alg": "EdDSA", "kid": self.key_id, "typ": "receipt+jws"}))
 
     def sign(self, payload: dict[str, Any]) -> bytes:
         """The stored receipt: the payload with its signature added as the last field."""
         encoded = orjson.dumps(payload)
-        signing_input = f"{self._header}.{_base64url(encoded)}".encode()
-        signature = f"{signing_input.decode()}.{_base64url(self._key.sign(signing_input))}"
-        return encoded[:-1] + b',"signature":"' + signature.encode() + b'"}'
+        return encoded[:-1] + b',"signature":"' + self.sign_compact(encoded, kind=RECEIPT).encode() + b'"}'
+
+    def sign_compact(self, payload: bytes, *, kind: str) -> str:
+        """A compact JWS of these bytes; `kind` is its `typ`, so that one kind of token never passes for another."""
+        header = orjson.dumps({"alg": "EdDSA", "kid": self.key_id, "typ": kind})
+        signing_input = f"{_base64url(header)}.{_base64url(payload)}"
+        return f"{signing_input}.{_base64url(self._key.sign(signing_input.encode()))}"
 
     @property
     def public_key(self) -> Ed25519PublicKey:
@@ -50,16 +56,28 @@ def verify_receipt(receipt: bytes, key: Ed25519PublicKey) -> dict[str, Any]:
     """The payload of a stored receipt whose signature holds. Raises ReceiptInvalid saying what disagrees."""
     try:
         stated = json.loads(receipt)
-        header, payload, signature = stated.pop("signature").split(".")
-        key.verify(_from_base64url(signature), f"{header}.{payload}".encode())
-        signed: dict[str, Any] = json.loads(_from_base64url(payload))
-    except InvalidSignature:
-        raise ReceiptInvalid("the signature does not belong to this receipt and key") from None
+        token = stated.pop("signature")
     except (ValueError, KeyError, AttributeError, TypeError) as error:
         raise ReceiptInvalid(f"not a receipt: {error}") from error
+    signed = verify_compact(token, key, kind=RECEIPT)
     if signed != stated:
         raise ReceiptInvalid("the readable part of the receipt was changed after signing")
     return signed
+
+
+def verify_compact(token: str, key: Ed25519PublicKey, *, kind: str) -> dict[str, Any]:
+    """The payload of a compact JWS whose signature holds. Raises ReceiptInvalid, also when it is of another kind."""
+    try:
+        header, payload, signature = token.split(".")
+        key.verify(_from_base64url(signature), f"{header}.{payload}".encode())
+        stated, signed = json.loads(_from_base64url(header)), json.loads(_from_base64url(payload))
+        if stated["typ"] == kind:
+            return dict(signed)
+    except InvalidSignature:
+        raise ReceiptInvalid("the signature does not belong to this content and key") from None
+    except (ValueError, KeyError, AttributeError, TypeError) as error:
+        raise ReceiptInvalid(f"not a signed token: {error}") from error
+    raise ReceiptInvalid(f"signed as {stated['typ']}, not as {kind}")
 
 
 def declaration_entry(filed: FiledUnit) -> dict[str, Any]:

@@ -79,6 +79,7 @@ class LedgerStage:
     tasks: Tasks
     reader: Reader
     ids: IdentifierSource
+    signer: ReceiptSigner
     announced: list[tuple[str, UUID]] = field(default_factory=list)
 
     async def file(self, trader: UUID, *units: Unit, body: bytes | None = None, key: str | None = None) -> Filed:
@@ -125,6 +126,6 @@ async def ledger_stage(dsn: str) -> AsyncIterator[LedgerStage]:
             database, traders, sets, signer, clock=clock, ids=ids, on_stored=announced.extend,
             task_delay_seconds=lambda: 0.0,
         ) as intake:  # fmt: skip
-            yield LedgerStage(database, traders, intake, tasks, Reader(database, sets), ids, announced)
+            yield LedgerStage(database, traders, intake, tasks, Reader(database, sets), ids, signer, announced)
     finally:
         await database.close()

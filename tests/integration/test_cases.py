@@ -131,3 +131,47 @@ async def test_an_agency_speaks_only_of_its_own_tasks(stage: LedgerStage, trader
     view = await stage.reader.declaration(trader, filed)
     assert view is not None
     assert [part["state"] for part in view["parts"]] == ["pending"]
+
+
+async def test_deleting_a_held_declaration_ends_it(stage: LedgerStage, trader: UUID) -> None:
+    held = (await stage.file(trader, unit("inventory", "DEL", ("order", "DEL"), ("waybill", "DEL")))).declaration_ids[0]
+    await stage.match_all()
+    delete = (await stage.file(trader, unit("inventory", "DEL", action="delete"))).declaration_ids[0]
+    await stage.match_all()
+    await stage.say(delete, "registered", "2026-01-01T00:00:00Z")
+    assert await stage.status(trader, held) == "cancelled"
+
+
+async def test_deleting_what_waits_to_be_sent_takes_its_task_away(stage: LedgerStage, trader: UUID) -> None:
+    order = (await stage.file(trader, unit("order", "DEQ"))).declaration_ids[0]
+    await stage.match_all()
+    delete = (await stage.file(trader, unit("order", "DEQ", action="delete"))).declaration_ids[0]
+    await stage.match_all()
+    await stage.say(delete, "registered", "2026-01-01T00:00:00Z")
+    claims = await stage.tasks.claim_due("customs", limit=100, visibility_seconds=30)
+    assert order not in {claim.declaration_id for claim in claims}
+    assert await stage.status(trader, order) == "cancelled"
+
+
+async def test_a_late_word_on_an_old_change_does_not_act_again(stage: LedgerStage, trader: UUID) -> None:
+    target = (await stage.file(trader, unit("order", "CH", facts={"total": "1"}))).declaration_ids[0]
+    await stage.match_all()
+    changes = []
+    for total in ("2", "3"):
+        changed = unit("order", "CH", action="change", content=total, facts={"total": total})
+        changes.append((await stage.file(trader, changed)).declaration_ids[0])
+        await stage.match_all()
+        await stage.say(changes[-1], "registered", f"2026-01-01T00:00:0{total}Z")
+    await stage.say(changes[0], "registered", "2026-01-01T00:00:01Z")
+    rows = await stage.database.fetch("lock_declarations", [target])
+    assert rows[0]["facts"]["total"] == "3"
+
+
+async def test_other_companies_do_not_see_the_key_that_a_case_waits_for(stage: LedgerStage, trader: UUID) -> None:
+    other = await stage.traders.create("Example Carrier Co", [])
+    inventory = await stage.file(trader, unit("inventory", "WF", ("order", "SECRET"), ("waybill", "WF")))
+    await stage.file(other, unit("waybill", "WF", ("waybill", "WF")))
+    await stage.match_all()
+    case = await stage.reader.case(other, inventory.declaration_ids[0])
+    assert case is not None
+    assert case["waiting_for"] == [{"kind": "order"}]

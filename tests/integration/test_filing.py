@@ -148,3 +148,11 @@ async def test_a_change_names_its_target_and_never_conflicts(stage: LedgerStage,
     view = await stage.reader.declaration(stranger, theirs.declaration_ids[0])
     assert view is not None
     assert view["target"] is None
+
+
+async def test_a_repeat_of_a_conflict_in_one_message_is_a_conflict_too(stage: LedgerStage, trader: UUID) -> None:
+    await stage.file(trader, unit("order", "TW"))
+    twins = (unit("order", "TW", content="x"), unit("order", "TW", content="x", ordinal=2))
+    with pytest.raises(Refusal) as refused:
+        await stage.file(trader, *twins)
+    assert [entry["verdict"] for entry in refused.value.entries] == ["conflict", "conflict"]

@@ -1,0 +1,55 @@
+"""Inclusion proofs, made from the two checkpoints around an event: nothing older than the earlier one is read."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from singlewindow.errors import SingleWindowError
+from singlewindow.ledger.database import Connection, Record, query
+from singlewindow.messages.merkle import inclusion_path, known_nodes
+from singlewindow.messages.proofs import EventLeaf, canonical_json
+
+
+class NotSealedYet(SingleWindowError):
+    """The event is stored, and the next checkpoint will cover it; becomes 409 with Retry-After."""
+
+    code = "not-sealed-yet"
+    temporary = True
+    status = 409
+    retry_after_seconds = 1
+
+
+async def read_proof(connection: Connection, trader: UUID, message_id: UUID) -> dict[str, Any] | None:
+    """The proof that a message's receipt is under the first checkpoint made after it; the same each time it is read.
+
+    None for what is no message of this trader, or was stored before feeds were sealed. Raises NotSealedYet.
+    """
+    row = await connection.fetchrow(query("receipt_leaf"), trader, message_id)
+    if row is None:
+        return None
+    checkpoint = await connection.fetchrow(query("covering_checkpoint"), trader, row["seq"])
+    if checkpoint is None:
+        raise NotSealedYet("the receipt is not under a checkpoint yet; one is signed each second")
+    path = await _path(connection, row, checkpoint["size"])
+    return {
+        "leaf": read_leaf(row).as_json(),
+        "index": row["seq"] - 1,
+        "tree_size": checkpoint["size"],
+        "path": [node.hex() for node in path],
+        "checkpoint": checkpoint["signature"],
+    }
+
+
+def read_leaf(row: Record) -> EventLeaf:
+    """The leaf of a stored event, made again from its row."""
+    data, salt = canonical_json(row["data"]), row["salt"]
+    return EventLeaf(row["id"], row["declaration_id"], row["trader"], row["type"], row["at"], data, salt)
+
+
+async def _path(connection: Connection, row: Record, size: int) -> list[bytes]:
+    earlier = await connection.fetchrow(query("earlier_checkpoint"), row["trader"], row["seq"])
+    sealed, frontier = (earlier["size"], earlier["frontier"]) if earlier else (0, [])
+    leaves = await connection.fetch(query("read_leaves"), row["trader"], sealed, size)
+    nodes = known_nodes(frontier, sealed, [leaf["leaf"] for leaf in leaves])
+    return inclusion_path(nodes, row["seq"] - 1, size)
