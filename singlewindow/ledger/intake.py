@@ -175,10 +175,9 @@ class Intake:
 
     async def _prepare(self, submission: Submission) -> Pending:
         canonical = await self._traders.canonical()
-        message_set = submission.message_set
-        units = [
-            self._filed_unit(submission, position, canonical) for position in range(len(submission.judgement.units))
-        ]
+        message_set, sha256 = submission.message_set, hashlib.sha256(submission.body).digest()
+        positions = range(len(submission.judgement.units))
+        units = [self._filed_unit(submission, position, canonical, sha256) for position in positions]
         targets = {
             filed.id: target_key(message_set, filed.unit, canonical) for filed in units if filed.unit.action != "new"
         }
@@ -186,7 +185,7 @@ class Intake:
         return Pending(
             submission,
             self._ids.next(),
-            hashlib.sha256(submission.body).digest(),
+            sha256,
             datetime.fromtimestamp(self._clock.time(), UTC),
             None if key is None else hash_values([key]),
             units,
@@ -194,7 +193,7 @@ class Intake:
             asyncio.get_running_loop().create_future(),
         )
 
-    def _filed_unit(self, submission: Submission, position: int, canonical: Canonical) -> FiledUnit:
+    def _filed_unit(self, submission: Submission, position: int, canonical: Canonical, body_sha256: bytes) -> FiledUnit:
         unit, message_set = submission.judgement.units[position], submission.message_set
         foreign = submission.company_problems.get(unit.ordinal)
         if foreign is not None or not unit.valid:
@@ -203,7 +202,7 @@ class Intake:
         return FiledUnit(
             self._ids.next(),
             unit,
-            filing_key(message_set, unit, canonical),
+            filing_key(message_set, unit, canonical, body_sha256),
             tuple((join.name, join_hash(message_set, join, canonical)) for join in unit.joins),
             series_keys(message_set, unit, canonical),
         )
@@ -222,7 +221,7 @@ class Intake:
         try:
             await self._write(batch)
         except Exception as error:  # noqa: BLE001 - the one writer must not die of one batch
-            log.error("intake.writer_failed", error=type(error).__name__)
+            log.error("intake.writer_failed", error=type(error).__name__)  # noqa: TRY400 - a traceback may quote
         finally:
             _fail(batch, OutcomeUnknown("the outcome of storing is unknown; retry with the same Idempotency-Key"))
 

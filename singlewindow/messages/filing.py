@@ -62,13 +62,17 @@ MOST_PARTS = 1000
 """Parts of a split document that are looked for; more are not warned about."""
 
 
-def filing_key(message_set: str, unit: Unit, canonical: Canonical) -> bytes:
-    """The hash a declaration is filed under. A change or delete is keyed by its content too, so it never conflicts."""
+def filing_key(message_set: str, unit: Unit, canonical: Canonical, body_sha256: bytes) -> bytes:
+    """The hash a declaration is filed under.
+
+    A change or delete is keyed by its message's bytes too: it never conflicts, only the very same message is a repeat,
+    and going back to an earlier content is a change like any other.
+    """
     values = _canonical_values(unit, canonical)
     scope = [message_set, unit.kind, unit.action]
     if unit.action == "new":
         return hash_key(scope, values)
-    return hash_key(scope, [*values, unit.content_sha256.hex()])
+    return hash_key(scope, [*values, body_sha256.hex()])
 
 
 def target_key(message_set: str, unit: Unit, canonical: Canonical) -> bytes:
@@ -89,10 +93,10 @@ def join_hash(message_set: str, join: JoinValue, canonical: Canonical) -> bytes:
 def series_keys(message_set: str, unit: Unit, canonical: Canonical) -> dict[int, bytes]:
     """For a document that is part k of n: the key hash of each of the n parts (at most 1,000), else nothing."""
     count, sequence_name = _int(unit.facts.get("msgCount")), "msgSeqNo"
-    if sequence_name not in unit.key or not 1 < count <= MOST_PARTS:
+    if unit.action != "new" or sequence_name not in unit.key or not 1 < count <= MOST_PARTS:
         return {}
     return {
-        number: filing_key(message_set, _renumbered(unit, sequence_name, number), canonical)
+        number: filing_key(message_set, _renumbered(unit, sequence_name, number), canonical, b"")
         for number in range(1, count + 1)
     }
 

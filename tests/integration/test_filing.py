@@ -9,6 +9,7 @@ from uuid import UUID
 
 import pytest
 
+from singlewindow.errors import SingleWindowError
 from singlewindow.ledger.intake import KeyReused, Refusal
 from tests.integration.ledger_stage import LedgerStage, ledger_stage, unit
 
@@ -156,3 +157,19 @@ async def test_a_repeat_of_a_conflict_in_one_message_is_a_conflict_too(stage: Le
     with pytest.raises(Refusal) as refused:
         await stage.file(trader, *twins)
     assert [entry["verdict"] for entry in refused.value.entries] == ["conflict", "conflict"]
+
+
+async def test_changing_back_to_an_earlier_content_is_a_change_like_any_other(stage: LedgerStage, trader: UUID) -> None:
+    await stage.file(trader, unit("order", "BK"))
+    for number, content in enumerate(("v2", "v3", "v2")):
+        change = unit("order", "BK", action="change", content=content)
+        filed = await stage.file(trader, change, body=f"change {number}".encode())
+        assert verdicts(filed.receipt) == ["received"]
+
+
+async def test_the_writer_outlives_a_batch_that_fails_in_every_way(stage: LedgerStage, trader: UUID) -> None:
+    await stage.database.close()
+    with pytest.raises(SingleWindowError):
+        await stage.file(trader, unit("order", "WR"))
+    await stage.database.open()
+    assert verdicts((await stage.file(trader, unit("order", "WR"))).receipt) == ["received"]
