@@ -89,7 +89,8 @@ class Sealer:
             except Unavailable as error:
                 _log.warning("sealing_failed", reason=error.detail)
             except Exception as error:  # noqa: BLE001 - the one sealer must not die of one pass; the next tries again
-                _log.error("sealing_failed", error=type(error).__name__)  # noqa: TRY400 - a message may quote a row
+                # no traceback: it may quote a row
+                _log.error("sealing_failed", error=type(error).__name__)
             await self._rest()
 
     async def _rest(self) -> None:

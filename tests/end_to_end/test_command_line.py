@@ -93,6 +93,31 @@ async def test_verify_knows_a_true_receipt_from_a_changed_one(chain: Chain, trad
     assert (await run(chain, "verify", str(receipt), "--document", str(document)))[0] == 1
 
 
+async def test_a_proof_leads_from_the_receipt_to_a_signed_checkpoint(
+    chain: Chain, trader: Client, tmp_path: Path
+) -> None:
+    receipt, proof = tmp_path / "receipt.json", tmp_path / "proof.json"
+    answer = await trader.call("POST", "/v1/declarations", Parcel().order().encode())
+    receipt.write_bytes(answer.body)
+    proof.write_bytes(await sealed(trader, answer.json["message_id"]))
+    code, output = await run(chain, "verify", str(receipt), "--proof", str(proof))
+    assert (code, "proven" in output) == (0, True), output
+    other = await trader.call("POST", "/v1/declarations", Parcel().order().encode())
+    receipt.write_bytes(other.body)
+    assert (await run(chain, "verify", str(receipt), "--proof", str(proof)))[0] == 1
+
+
+async def sealed(trader: Client, message: str) -> bytes:
+    """The proof of a message's receipt, once the sealer has come round."""
+    async with asyncio.timeout(30):
+        while True:
+            answer = await trader.call("GET", f"/v1/messages/{message}/receipt/proof")
+            if answer.status == 200:
+                return answer.body
+            assert answer.status == 409, answer.body
+            await asyncio.sleep(0.1)
+
+
 async def test_a_trader_and_a_key_made_on_the_command_line_work(chain: Chain) -> None:
     settings = {"SINGLEWINDOW_DATABASE_URL": database_url(chain)}
     code, trader = await run(chain, "trader", "create", "Example Line Co", "9988776655", **settings)

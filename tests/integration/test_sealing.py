@@ -15,6 +15,7 @@ import orjson
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from structlog.testing import capture_logs
 
 from singlewindow.cli.verify import verify
 from singlewindow.engines.embedded import EngineUrls
@@ -204,6 +205,22 @@ async def test_only_one_sealer_works_and_an_idle_feed_is_not_sealed_again(
         assert await sealer.seal() == 0
     assert await sealer.seal() == 1
     assert await sealer.seal() == 0
+
+
+async def test_a_pass_that_failed_is_made_up_for(stage: LedgerStage, trader: UUID, sealer: Sealer) -> None:
+    [(message_id, receipt)] = await file_orders(stage, trader, 1)
+    await execute(stage, "ALTER TABLE checkpoint RENAME TO elsewhere")
+    with capture_logs() as logs:
+
+        async def failed() -> bool:
+            return any(entry["event"] == "sealing_failed" for entry in logs)
+
+        sealer.start()
+        await until(failed)
+    await execute(stage, "ALTER TABLE elsewhere RENAME TO checkpoint")
+    await until(lambda: is_sealed(stage, trader, 1))
+    await sealer.stop()
+    verify_proof(await proof_of(stage, trader, message_id), receipt, stage.signer.public_key)
 
 
 async def test_every_trader_has_a_tree_of_its_own(stage: LedgerStage, trader: UUID, sealer: Sealer) -> None:
