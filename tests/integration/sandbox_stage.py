@@ -28,6 +28,7 @@ from singlewindow.xsd.soap_notices import read_notification, write_notification_
 
 SETS = Path(__file__).parents[2] / "singlewindow" / "xsd" / "sets"
 DEADLINE_SECONDS = 15.0
+SECRET = "the-agencies-secret"
 
 ROOTS = {
     "order": "CEB303Message", "payment_receipt": "CEB403Message", "waybill": "CEB505Message",
@@ -208,7 +209,9 @@ async def stage(
     data_dir: Path, window: SingleWindow, window_url: str, *, delay_ms: str = "0-20"
 ) -> AsyncIterator[Stage]:
     """A sandbox in this process."""
-    settings = Settings(data_dir=data_dir, agencies_url="http://127.0.0.1:0", sandbox_delay_ms=delay_ms)
+    settings = Settings(
+        data_dir=data_dir, agencies_url="http://127.0.0.1:0", agency_secret=SECRET, sandbox_delay_ms=delay_ms
+    )
     async with open_sandbox(settings, notify_url=window_url) as (url, _), connected(url, data_dir, window) as running:
         yield running
 

@@ -23,6 +23,7 @@ from singlewindow.adapters.sandbox.magic import MAGIC, SLOW_SECONDS
 from singlewindow.adapters.sandbox.numbers import check_digit
 from singlewindow.errors import AgencyError, ConfigurationError
 from tests.integration.sandbox_stage import (
+    SECRET,
     Heard,
     SingleWindow,
     Stage,
@@ -158,7 +159,7 @@ async def test_pushes_name_the_agency_and_its_secret(sandbox: Stage) -> None:
     task_id = uuid4()
     await sandbox.file("order", task_id, orderNo="LOGGED-IN")
     await sandbox.window.hear(task_id, "120")
-    assert sandbox.window.authorizations == {aiohttp.encode_basic_auth("customs", "sandbox")}
+    assert sandbox.window.authorizations == {aiohttp.encode_basic_auth("customs", SECRET)}
 
 
 # ── parcels ─────────────────────────────────────────────────────────────────
