@@ -328,10 +328,6 @@ SELECT id, type, at, data FROM event WHERE trader = $1 AND declaration_id = $2 O
 SELECT f.seq, e.id, e.declaration_id, e.type, e.at, e.data
 FROM feed f JOIN event e ON e.id = f.event_id WHERE f.trader = $1 AND f.seq > $2 ORDER BY f.seq LIMIT $3
 
--- name: last_sequence
--- The newest number of a trader's feed.
-SELECT last_seq FROM feed_counter WHERE trader = $1
-
 -- name: declaration_exchanges
 -- The SOAP exchanges a declaration took part in; the replies of a shared call show only its own part.
 SELECT DISTINCT e.id, e.agency, e.action, e.sent_at, e.answered_at, e.http_status, e.request, e.reply, e.error
@@ -417,10 +413,6 @@ SELECT $1, s, c, $4 FROM unnest($2::text[], $3::text[]) AS k(s, c) ON CONFLICT D
 -- The code under which a trader's codes are compared.
 SELECT canonical FROM company_code WHERE trader = $1 LIMIT 1
 
--- name: trader_codes
--- A trader's company codes.
-SELECT scheme, code FROM company_code WHERE trader = $1 ORDER BY scheme, code
-
 -- name: add_api_key
 -- Stores the keyed hash of a new API key.
 INSERT INTO api_key (id, trader, hash, scopes) VALUES ($1, $2, $3, $4)
@@ -432,10 +424,6 @@ SELECT count(*) FROM api_key WHERE trader = $1 AND revoked_at IS NULL
 -- name: revoke_key
 -- Ends an API key.
 UPDATE api_key SET revoked_at = now() WHERE id = $1 AND revoked_at IS NULL RETURNING id
-
--- name: find_trader
--- A trader by id.
-SELECT id, name, all_codes FROM trader WHERE id = $1
 
 -- name: find_trader_by_name
 -- A trader by name.

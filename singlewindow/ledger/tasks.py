@@ -163,13 +163,13 @@ class Tasks:
     ) -> tuple[int, Ready]:
         now = self._now()
         taken = await take_words(connection, self._store, loaded, words, now)
-        answered = [word.part_id for word in words]
+        answered = _answered(loaded, words)
         if answered:
-            await connection.execute(query("end_tasks"), answered)
+            await connection.execute(query("end_tasks"), sorted(answered))
         await take_decisions(
             connection,
             loaded,
-            [d for d in decisions if d.claim.task_id not in set(answered)],
+            [d for d in decisions if d.claim.task_id not in answered],
             now,
         )
         return taken, await self._store.save(connection, loaded, now)

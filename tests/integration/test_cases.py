@@ -9,6 +9,8 @@ from uuid import UUID
 
 import pytest
 
+from singlewindow.ledger.tasks import Word
+from singlewindow.messages.judgement import ResponseUnit
 from tests.integration.ledger_stage import LedgerStage, ledger_stage, unit
 
 
@@ -175,3 +177,13 @@ async def test_other_companies_do_not_see_the_key_that_a_case_waits_for(stage: L
     case = await stage.reader.case(other, inventory.declaration_ids[0])
     assert case is not None
     assert case["waiting_for"] == [{"kind": "order"}]
+
+
+async def test_a_word_that_says_nothing_leaves_the_task_to_be_sent(stage: LedgerStage, trader: UUID) -> None:
+    filed = (await stage.file(trader, unit("order", "UN"))).declaration_ids[0]
+    await stage.match_all()
+    part = (await stage.database.fetch("read_parts", [filed]))[0]["id"]
+    silent = ResponseUnit("unreadable", "unreadable", None, None)
+    await stage.tasks.take_words([Word("customs", part, "n-1", (silent,), b"?", "push")])
+    claims = await stage.tasks.claim_due("customs", limit=1000, visibility_seconds=30)
+    assert part in {claim.part_id for claim in claims}
