@@ -189,7 +189,9 @@ def _announce(console: Console, chain: Chain, keys: Mapping[str, str], ready_fil
     }
     if ready_file is not None:
         draft = ready_file.with_name(f".{ready_file.name}.{os.getpid()}")
-        draft.write_text(json.dumps(ready, indent=2) + "\n", "utf-8")
+        draft.unlink(missing_ok=True)
+        with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:  # it holds keys
+            file.write(json.dumps(ready, indent=2) + "\n")
         draft.replace(ready_file)
     console.print(f"\n[bold]singlewindow[/bold] is ready at [bold]{chain.url}[/bold]")
     console.print(f"key       {keys['api_key']}\noperator  {keys['operator_key']}\n")

@@ -124,7 +124,7 @@ def judge_against(filed: FiledUnit, occupant: Occupant | None, trader: UUID) -> 
     if occupant is None:
         return
     if not occupant.alive:
-        filed.supersedes = occupant.declaration_id
+        filed.supersedes = occupant.declaration_id if occupant.trader == trader else None
         return
     same_content = occupant.content_sha256 == filed.unit.content_sha256
     filed.verdict = "duplicate" if same_content else "conflict"

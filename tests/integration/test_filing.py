@@ -173,3 +173,10 @@ async def test_the_writer_outlives_a_batch_that_fails_in_every_way(stage: Ledger
         await stage.file(trader, unit("order", "WR"))
     await stage.database.open()
     assert verdicts((await stage.file(trader, unit("order", "WR"))).receipt) == ["received"]
+
+
+async def test_taking_over_a_freed_key_names_no_other_traders_document(stage: LedgerStage, trader: UUID) -> None:
+    other = await stage.traders.create("Example Forwarding Co", [])
+    await stage.file(trader, unit("order", "TK", intent="save"))
+    taken = await stage.file(other, unit("order", "TK", content="x"))
+    assert "supersedes" not in json.loads(taken.receipt)["declarations"][0]

@@ -112,6 +112,8 @@ class Consignments:
         """The consignment a message points to, None when customs never heard of its declaration."""
         if mrn := request.fields.get("mrn"):
             found = self._by_mrn.get(mrn)
+            if found is not None and found.declarant != request.fields.get("declarant", ""):
+                return None
         else:
             found = self._by_lrn.get((request.fields.get("declarant", ""), request.fields.get("lrn", "")))
         return found if found is not None and found.declaration is not None else None

@@ -92,11 +92,19 @@ class Parcels:
             case "departure":
                 return self._depart(filing)
             case "inventory_cancellation":
-                return _cancel(self._by_number.get(filing.field("invtNo")), filing.said_ms[ACCEPTED])
+                return _cancel(self._own_inventory(filing), filing.said_ms[ACCEPTED])
             case "summary_application":
                 return self._summarise(filing)
             case _:
                 return []
+
+    def _own_inventory(self, cancellation: Filing) -> Filing | None:
+        """The inventory a cancellation names, if the same agent or merchant declared it; numbers are easy to guess."""
+        inventory = self._by_number.get(cancellation.field("invtNo"))
+        if inventory is None:
+            return None
+        same = any(inventory.field(name) == cancellation.field(name) for name in ("agentCode", "ebcCode"))
+        return inventory if same else None
 
     def _depart(self, departure: Filing) -> list[Notice]:
         notices = []
