@@ -93,17 +93,18 @@ class DossierStore:
         return ready
 
     async def _save_parts(self, connection: Connection, loaded: Loaded) -> None:
-        rows = [
-            _part_row(dossier.id, part)
+        """Write the parts that changed; what was withdrawn among them is no longer to be sent."""
+        changed = [
+            (dossier.id, part)
             for dossier in loaded.dossiers.values()
             for part in dossier.parts
             if loaded.parts.get(part.id) != _snapshot(part)
         ]
-        if rows:
-            await connection.execute(query("save_parts"), *columns(rows, 15))
-        withdrawn = [
-            part.id for dossier in loaded.dossiers.values() for part in dossier.parts if part.state == "cancelled"
-        ]
+        if not changed:
+            return
+        rows = [_part_row(declaration_id, part) for declaration_id, part in changed]
+        await connection.execute(query("save_parts"), *columns(rows, 15))
+        withdrawn = [part.id for _, part in changed if part.state == "cancelled"]
         if withdrawn:
             await connection.execute(query("end_tasks"), withdrawn)
 
