@@ -31,6 +31,7 @@ class Problem:
     value: str | None = None
     allowed: str | None = None
     hint: str | None = None
+    hint_zh: str | None = None
 
     def as_json(self) -> dict[str, Any]:
         """The shape of one entry of `errors` in the HTTP contract."""

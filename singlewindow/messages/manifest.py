@@ -60,6 +60,8 @@ class Root:
     Of a response, `status`, `status_time` and `status_text` are where the authority says what it decided (`=792` is a
     literal), `state` ours where it is always the same, `numbers` the references it gives, `numbers_from` the state
     from which such a number is real and no filler, `errors` the repeated element of its error pointers.
+
+    `schema` is the entry file of a root whose set has one schema per root; None takes the set's.
     """
 
     name: str
@@ -86,6 +88,7 @@ class Root:
     numbers: dict[str, str] = field(default_factory=dict)
     numbers_from: dict[str, str] = field(default_factory=dict)
     errors: dict[str, str] = field(default_factory=dict)
+    schema: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,6 +157,9 @@ class MessageSet:
     """One installed message set.
 
     `folder` holds its schemas and samples; `statuses` maps an authority's code to our state.
+    Editions of one standard name the same `family`: their documents share keys and find each other. `shares` names a
+    set whose rules and code lists hold here too. `encodings` are taken beside UTF-8 and UTF-16 (`gb18030`); `raised`
+    lists the rules whose warnings are errors here.
     """
 
     name: str
@@ -176,3 +182,12 @@ class MessageSet:
     recorded_only: tuple[str, ...] = ()
     transfer_code: str | None = None
     subscribers: str | None = None
+    family: str = ""
+    shares: str | None = None
+    encodings: tuple[str, ...] = ()
+    raised: tuple[str, ...] = ()
+
+    @property
+    def key_space(self) -> str:
+        """The name under which keys and joins are hashed: one for all editions of a standard."""
+        return self.family or self.name

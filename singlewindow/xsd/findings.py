@@ -28,6 +28,9 @@ class Finding:
     hint: str | None = None
     attribute: str | None = None
     missing: str | None = None
+    severity: str = "error"
+    rule: str | None = None
+    hint_zh: str | None = None
 
     def described(self, *, allowed: str | None, choices: Collection[str] = ()) -> Finding:
         """The same mistake with what its type allows; the hint is the nearest of few lawful values."""

@@ -32,6 +32,8 @@ class Places:
         return Problem(
             finding.code,
             finding.message,
+            finding.severity,
+            finding.rule,
             message_zh=finding.message_zh,
             pointer=self.point(finding),
             line=line,
@@ -41,6 +43,7 @@ class Places:
             value=self._show(finding.value, name),
             allowed=finding.allowed,
             hint=finding.hint,
+            hint_zh=finding.hint_zh,
         )
 
     def point(self, finding: Finding) -> str:
