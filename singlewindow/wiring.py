@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
@@ -38,6 +38,7 @@ from singlewindow.settings import Settings
 from singlewindow.xsd.catalogue import Catalogue, load_catalogue
 from singlewindow.xsd.error_codes import explain_code
 from singlewindow.xsd.judging import Door
+from singlewindow.xsd.reloading import Reloader
 from singlewindow.xsd.responses import read_response
 from singlewindow.xsd.soap_replies import TaskNotice
 
@@ -107,6 +108,7 @@ async def run_gateway(settings: Settings) -> None:
     async with AsyncExitStack() as stack:
         ledger, streams, bus = await _open_core(stack, settings)
         door = await stack.enter_async_context(open_door(settings))
+        await _follow_message_sets(stack, settings, door.catalogue, door.renew)
         warming = asyncio.create_task(door.warm())
         stack.callback(warming.cancel)
         sets = door.catalogue.manifests
@@ -137,6 +139,7 @@ async def run_lanes(settings: Settings) -> None:
     async with AsyncExitStack() as stack:
         ledger, streams, bus = await _open_core(stack, settings)
         catalogue = load_catalogue(settings.message_sets)
+        await _follow_message_sets(stack, settings, catalogue, _nothing)
         tasks = _tasks(ledger, streams, bus, catalogue)
         sealer = Sealer(ledger.database, ReceiptSigner(ledger.keys.receipts), ledger.clock)
         running: list[Lane | Puller | Sealer] = [sealer, _matching_lane(tasks, streams)]
@@ -164,6 +167,17 @@ async def _open_core(stack: AsyncExitStack, settings: Settings) -> tuple[OpenLed
     streams = await stack.enter_async_context(open_streams(settings))
     bus = await stack.enter_async_context(Bus(settings.redis_url, timeout_seconds=settings.redis_timeout_seconds))
     return ledger, streams, bus
+
+
+async def _follow_message_sets(
+    stack: AsyncExitStack, settings: Settings, catalogue: Catalogue, on_change: Callable[[], Awaitable[None]]
+) -> None:
+    if settings.message_sets is not None:
+        await stack.enter_async_context(Reloader(catalogue, settings.message_sets, on_change))
+
+
+async def _nothing() -> None:
+    """Lanes read manifests alone, which are always those in force."""
 
 
 async def _open_patiently(database: Database) -> None:

@@ -26,11 +26,13 @@ COMMANDS = (
     "validate",
     "watch",
     "verify",
+    "message-set",
     "doctor",
 )
 
 for _name in COMMANDS:
-    app.command(f"singlewindow.cli.{_name}:{_name}", name=_name)
+    _word = _name.replace("-", "_")
+    app.command(f"singlewindow.cli.{_word}:{_word}", name=_name)
 
 USAGE, FAILED = 2, 3
 

@@ -51,6 +51,7 @@ ROUTES = (
     Route("GET", "/v1/events/stream", hearing.stream_feed, "read"),
     Route("GET", "/v1/agencies", agencies.list_agencies, "read"),
     Route("POST", "/v1/traders", operating.register_trader, "operate"),
+    Route("PUT", "/v1/traders/{id}/choices", operating.change_trader, "operate"),
     Route("POST", "/v1/keys", operating.create_key, "operate"),
     Route("DELETE", "/v1/keys/{id}", operating.revoke_key, "operate"),
     Route("GET", "/v1/message-sets", describing.list_message_sets),

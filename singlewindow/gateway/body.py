@@ -12,6 +12,8 @@ from singlewindow.gateway.refusals import HttpRefusal
 from singlewindow.settings import Settings
 
 XML_TYPES = frozenset({"application/xml", "text/xml"})
+JSON_TYPES = frozenset({"application/json"})
+FORM_TYPES = frozenset({"application/x-www-form-urlencoded"})
 SOAP_TYPES = frozenset({"text/xml", "application/soap+xml"})
 
 CHARSETS = {

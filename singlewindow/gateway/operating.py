@@ -10,7 +10,7 @@ from aiohttp import web
 
 from singlewindow.errors import SingleWindowError, Unavailable
 from singlewindow.gateway.answers import answer_json, read_id
-from singlewindow.gateway.body import read_body
+from singlewindow.gateway.body import JSON_TYPES, read_body
 from singlewindow.gateway.parts import METRICS, PARTS, STOPPING, Check
 from singlewindow.gateway.refusals import HttpRefusal, not_found
 from singlewindow.ledger.traders import SCOPES
@@ -18,7 +18,6 @@ from singlewindow.ledger.traders import SCOPES
 CHECK_SECONDS = 1.0
 """A part that has not said within this that it serves does not."""
 
-JSON_TYPES = frozenset({"application/json"})
 TRADER_SCOPES = ("submit", "read")
 """What the first key of a new trader may do."""
 
@@ -58,11 +57,31 @@ async def register_trader(request: web.Request) -> web.Response:
     traders = request.app[PARTS].traders
     stated = await _read_object(request)
     name, codes = _text(stated, "name"), _texts(stated, "codes")
+    chosen = _read_choices(request, stated)
     if await traders.find_by_name(name) is not None:
         raise HttpRefusal(409, "trader-exists", "a trader with this name is registered; make it a key instead")
     trader = await traders.create(name, codes)
+    await traders.choose(trader, **chosen)
     key = await traders.create_key(trader, TRADER_SCOPES)
-    return answer_json({"trader": str(trader), "name": name, "codes": codes, "api_key": key}, status=201)
+    return answer_json({"trader": str(trader), "name": name, "codes": codes, "api_key": key, **chosen}, status=201)
+
+
+async def change_trader(request: web.Request) -> web.Response:
+    """PUT /v1/traders/{id}/choices {"message_sets", "raised"}: how this trader's messages are judged from now on."""
+    chosen = _read_choices(request, await _read_object(request))
+    trader = read_id(request)
+    if not await request.app[PARTS].traders.choose(trader, **chosen):
+        raise not_found()
+    return answer_json({"trader": str(trader), **chosen})
+
+
+def _read_choices(request: web.Request, stated: dict[str, Any]) -> dict[str, list[str]]:
+    """The editions a trader's messages are judged by, and the rules whose warnings it wants as errors."""
+    message_sets, raised = _texts(stated, "message_sets"), _texts(stated, "raised")
+    unknown = set(message_sets) - set(request.app[PARTS].sets)
+    if unknown:
+        raise HttpRefusal(400, "bad-parameter", f"installed message sets: {', '.join(sorted(request.app[PARTS].sets))}")
+    return {"message_sets": message_sets, "raised": raised}
 
 
 async def create_key(request: web.Request) -> web.Response:

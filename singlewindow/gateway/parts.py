@@ -32,8 +32,16 @@ Check = Callable[[], Awaitable[None]]
 class Judge(Protocol):
     """The one XML door as the gateway uses it."""
 
-    async def judge(self, body: bytes, *, message_set: str | None = None) -> Judgement:
+    async def judge(self, body: bytes, *, editions: Sequence[str] = ()) -> Judgement:
         """The verdict on a message. Raises a TraderMistake with `status` where the bytes cannot be judged at all."""
+        ...
+
+    async def judge_json(self, body: bytes, *, editions: Sequence[str] = ()) -> tuple[Judgement, bytes]:
+        """The verdict on a message in JSON, and the XML it was judged as. Raises as `judge`."""
+        ...
+
+    async def write_json(self, body: bytes, *, editions: Sequence[str] = ()) -> bytes:
+        """A message in JSON. Raises as `judge`."""
         ...
 
 

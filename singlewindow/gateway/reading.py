@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 from typing import TypeVar
 
 import orjson
@@ -17,14 +18,16 @@ from singlewindow.gateway.answers import (
     read_time,
 )
 from singlewindow.gateway.negotiation import choose_form
-from singlewindow.gateway.parts import PARTS, TRADER
-from singlewindow.gateway.refusals import not_found
+from singlewindow.gateway.parts import PARTS, TRADER, GatewayParts
+from singlewindow.gateway.refusals import HttpRefusal, not_found
 from singlewindow.gateway.xml_view import write_receipt
+from singlewindow.ledger.reading import Document
 
 Found = TypeVar("Found")
 
 FILTERS = frozenset({"key", "status", "kind", "since", "until", "after", "limit"})
 PAGE, MAX_PAGE = 50, 200
+DOCUMENT_FORMS = ("original", "xml", "json")
 
 
 async def list_declarations(request: web.Request) -> web.Response:
@@ -58,11 +61,26 @@ async def show_events(request: web.Request) -> web.Response:
 
 
 async def show_document(request: web.Request) -> web.Response:
-    """The message the declaration came in, byte for byte, with its SHA-256 as Repr-Digest (RFC 9530)."""
-    content, sha256 = _found(await request.app[PARTS].reader.document(request[TRADER].id, read_id(request)))
-    digest = base64.b64encode(bytes.fromhex(sha256)).decode()
-    headers = {"Repr-Digest": f"sha-256=:{digest}:", "Content-Disposition": 'attachment; filename="declaration.xml"'}
-    return web.Response(body=content, content_type="application/xml", headers=headers)
+    """The message the declaration came in, byte for byte unless another form is asked for, with its Repr-Digest."""
+    check_parameters(request, frozenset({"form"}))
+    wanted = request.query.get("form", "original")
+    if wanted not in DOCUMENT_FORMS:
+        raise HttpRefusal(400, "bad-parameter", f"form is one of {', '.join(DOCUMENT_FORMS)}")
+    found = _found(await request.app[PARTS].reader.document(request[TRADER].id, read_id(request)))
+    content, kind = await _in_form(request.app[PARTS], found, wanted)
+    digest = base64.b64encode(hashlib.sha256(content).digest()).decode()
+    disposition = f'attachment; filename="declaration.{kind}"'
+    headers = {"Repr-Digest": f"sha-256=:{digest}:", "Content-Disposition": disposition}
+    return web.Response(body=content, content_type=f"application/{kind}", headers=headers)
+
+
+async def _in_form(parts: GatewayParts, found: Document, wanted: str) -> tuple[bytes, str]:
+    is_json = found.derived is not None
+    if wanted == "xml" or (wanted == "original" and not is_json):
+        return found.derived or found.content, "xml"
+    if is_json:
+        return found.content, "json"
+    return await parts.door.write_json(found.content, editions=(found.message_set,)), "json"
 
 
 async def show_exchanges(request: web.Request) -> web.Response:

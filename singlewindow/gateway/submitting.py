@@ -8,11 +8,11 @@ import orjson
 from aiohttp import web
 
 from singlewindow.gateway.answers import answer_json, read_id
-from singlewindow.gateway.body import XML_TYPES, read_body
+from singlewindow.gateway.deliveries import Delivery, judge_delivery, read_delivery
 from singlewindow.gateway.negotiation import Form, choose_form
 from singlewindow.gateway.parts import IN_FLIGHT, METRICS, PARTS, TRADER, GatewayParts
 from singlewindow.gateway.refusals import HttpRefusal, not_found
-from singlewindow.gateway.verdicts import check_direction, find_foreign, note_transfer, refuse_untakable
+from singlewindow.gateway.verdicts import check_direction, find_foreign, refuse_untakable
 from singlewindow.gateway.waiting import await_settled, read_patience
 from singlewindow.gateway.xml_view import write_receipt
 from singlewindow.ledger.intake import Filed, Submission
@@ -39,19 +39,17 @@ async def submit(request: web.Request) -> web.Response:
 
 async def _read_and_file(request: web.Request, key: str | None) -> Filed:
     parts, trader = request.app[PARTS], request[TRADER]
-    body = await read_body(request, parts.settings, XML_TYPES)
-    submission = await prepare(parts, trader, body, message_set=read_message_set(request), key=key)
+    submission = await prepare(parts, trader, await read_delivery(request), key=key)
     # from here on a vanished client must not undo half of the work
     filed = await request.app[IN_FLIGHT].keep(parts.intake.file(submission))
     parts.bus.announce({trader.id})
     return filed
 
 
-async def prepare(
-    parts: GatewayParts, trader: Trader, body: bytes, *, message_set: str | None, key: str | None
-) -> Submission:
-    """Judge a body and decide what may be filed of it. Raises a TraderMistake; nothing is stored yet."""
-    judgement = note_transfer(await parts.door.judge(body, message_set=message_set), trader)
+async def prepare(parts: GatewayParts, trader: Trader, delivery: Delivery, *, key: str | None) -> Submission:
+    """Judge a message and decide what may be filed of it. Raises a TraderMistake; nothing is stored yet."""
+    judged = await judge_delivery(parts, trader, delivery)
+    judgement = judged.judgement
     check_direction(judgement)
     found = parts.sets[judgement.message_set]
     foreign = find_foreign(judgement, trader, found)
@@ -60,11 +58,12 @@ async def prepare(
         trader.id,
         judgement.message_set,
         judgement.root,
-        body,
+        delivery.body,
         judgement,
         foreign,
         idempotency_key=key,
         environment=parts.settings.environment,
+        derived=judged.derived,
     )
 
 
@@ -90,15 +89,6 @@ def read_idempotency_key(request: web.Request) -> str | None:
         detail = f"Idempotency-Key must be one value of 1 to {MAX_IDEMPOTENCY_KEY} printable ASCII characters"
         raise HttpRefusal(400, "bad-parameter", detail)
     return key
-
-
-def read_message_set(request: web.Request) -> str | None:
-    """The set named by Message-Set, needed only where a root belongs to several. Raises HttpRefusal (422)."""
-    name = request.headers.get("Message-Set")
-    installed = request.app[PARTS].sets
-    if name is not None and name not in installed:
-        raise HttpRefusal(422, "unknown-message-set", f"installed message sets: {', '.join(sorted(installed))}")
-    return name
 
 
 def _answer_received(filed: Filed, receipt: dict[str, Any], form: Form) -> web.Response:

@@ -7,11 +7,10 @@ from typing import Any
 from aiohttp import web
 
 from singlewindow.gateway.answers import answer_json
-from singlewindow.gateway.body import XML_TYPES, read_body
+from singlewindow.gateway.deliveries import judge_delivery, read_delivery
 from singlewindow.gateway.negotiation import choose_form
 from singlewindow.gateway.parts import IN_FLIGHT, PARTS, TRADER
-from singlewindow.gateway.submitting import read_message_set
-from singlewindow.gateway.verdicts import Foreign, describe_unit, find_foreign, list_problems, note_transfer
+from singlewindow.gateway.verdicts import Foreign, describe_unit, find_foreign, list_problems
 from singlewindow.gateway.xml_view import write_validation
 from singlewindow.messages.judgement import MAX_ERRORS, Judgement, Problem
 
@@ -20,9 +19,8 @@ async def validate(request: web.Request) -> web.Response:
     """200 with every error found; 4xx only where the body cannot be judged at all."""
     form, parts = choose_form(request), request.app[PARTS]
     with request.app[IN_FLIGHT].admit():
-        body = await read_body(request, parts.settings, XML_TYPES)
-        judged = await parts.door.judge(body, message_set=read_message_set(request))
-        judgement = note_transfer(judged, request[TRADER])
+        judged = await judge_delivery(parts, request[TRADER], await read_delivery(request))
+        judgement = judged.judgement
     foreign = _find_foreign(request, judgement)
     report = _report(judgement, foreign)
     if form == "xml":

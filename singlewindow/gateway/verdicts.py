@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -38,6 +38,21 @@ def note_transfer(judgement: Judgement, trader: Trader) -> Judgement:
     text = f"the message says that {judgement.transfer_code[:80]} transfers it, which is none of your company codes"
     warning = Problem("match.transfer-code", text, severity="warning", hint="authorities compare it with the sender")
     return replace(judgement, problems=(*judgement.problems, warning))
+
+
+def raise_warnings(judgement: Judgement, raised: Collection[str]) -> Judgement:
+    """The verdict with the warnings of these rules or codes as errors, as the trader or the set wants them."""
+    if not raised:
+        return judgement
+    units = tuple(replace(unit, problems=_raise(unit.problems, raised)) for unit in judgement.units)
+    return replace(judgement, units=units, problems=_raise(judgement.problems, raised))
+
+
+def _raise(problems: tuple[Problem, ...], raised: Collection[str]) -> tuple[Problem, ...]:
+    return tuple(
+        replace(problem, severity="error") if problem.rule in raised or problem.code in raised else problem
+        for problem in problems
+    )
 
 
 def refuse_untakable(judgement: Judgement, foreign: Foreign, message_set: MessageSet) -> None:

@@ -47,7 +47,11 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class Submission:
-    """A judged message of an authenticated trader. `company_problems` maps ordinals to their not-your-company error."""
+    """A judged message of an authenticated trader.
+
+    `company_problems` maps ordinals to their not-your-company error; `derived` is the XML that a message in JSON was
+    judged as and is forwarded as.
+    """
 
     trader: UUID
     message_set: str
@@ -57,6 +61,7 @@ class Submission:
     company_problems: Mapping[int, Problem] = field(default_factory=dict)
     idempotency_key: str | None = None
     environment: str = "sandbox"
+    derived: bytes | None = None
 
 
 @dataclass(slots=True)
@@ -175,11 +180,11 @@ class Intake:
 
     async def _prepare(self, submission: Submission) -> Pending:
         canonical = await self._traders.canonical()
-        message_set, sha256 = submission.message_set, hashlib.sha256(submission.body).digest()
+        space, sha256 = self._key_space(submission), hashlib.sha256(submission.body).digest()
         positions = range(len(submission.judgement.units))
         units = [self._filed_unit(submission, position, canonical, sha256) for position in positions]
         targets = {
-            filed.id: target_key(message_set, filed.unit, canonical) for filed in units if filed.unit.action != "new"
+            filed.id: target_key(space, filed.unit, canonical) for filed in units if filed.unit.action != "new"
         }
         key = submission.idempotency_key
         return Pending(
@@ -194,7 +199,7 @@ class Intake:
         )
 
     def _filed_unit(self, submission: Submission, position: int, canonical: Canonical, body_sha256: bytes) -> FiledUnit:
-        unit, message_set = submission.judgement.units[position], submission.message_set
+        unit, space = submission.judgement.units[position], self._key_space(submission)
         foreign = submission.company_problems.get(unit.ordinal)
         if foreign is not None or not unit.valid:
             problems = () if foreign is None else (foreign,)
@@ -202,10 +207,13 @@ class Intake:
         return FiledUnit(
             self._ids.next(),
             unit,
-            filing_key(message_set, unit, canonical, body_sha256),
-            tuple((join.name, join_hash(message_set, join, canonical)) for join in unit.joins),
-            series_keys(message_set, unit, canonical),
+            filing_key(space, unit, canonical, body_sha256),
+            tuple((join.name, join_hash(space, join, canonical)) for join in unit.joins),
+            series_keys(space, unit, canonical),
         )
+
+    def _key_space(self, submission: Submission) -> str:
+        return self._sets[submission.message_set].key_space
 
     async def _write_for_ever(self) -> None:
         while True:

@@ -132,13 +132,30 @@ RETURNING task.id, task.declaration_id, task.part_id, task.attempt, task.born_at
 -- name: describe_tasks
 -- What an agency needs to know of these tasks, in the order of filing.
 SELECT p.id, p.declaration_id, p.agency, p.action, p.leg, p.state, d.ordinal, d.refs, d.trader, d.message_id,
-    m.message_set, m.root, m.sha256
+    m.message_set, m.root, coalesce(x.sha256, m.sha256) AS sha256
 FROM part p JOIN declaration d ON d.id = p.declaration_id JOIN message m ON m.id = d.message_id
+    LEFT JOIN derived x ON x.message_id = m.id
 WHERE p.id = ANY($1::uuid[]) ORDER BY d.message_id, d.ordinal
 
 -- name: read_bodies
 -- The bytes of these bodies.
 SELECT id, content FROM body WHERE id = ANY($1::uuid[])
+
+-- name: read_document
+-- The message a declaration came in, as received, and the XML that JSON was judged as.
+SELECT m.message_set, b.content, x.content AS derived
+FROM declaration d JOIN message m ON m.id = d.message_id JOIN body b ON b.id = m.id
+    LEFT JOIN derived x ON x.message_id = m.id
+WHERE d.trader = $1 AND d.id = $2
+
+-- name: read_originals
+-- What is forwarded of these messages: the bytes received, or the XML derived from JSON.
+SELECT b.id, coalesce(x.content, b.content) AS content
+FROM body b LEFT JOIN derived x ON x.message_id = b.id WHERE b.id = ANY($1::uuid[])
+
+-- name: store_derived
+-- The XML that messages in JSON were judged as.
+INSERT INTO derived (message_id, content, sha256) SELECT * FROM unnest($1::uuid[], $2::bytea[], $3::bytea[])
 
 -- name: begin_exchange
 -- Records an envelope before it is sent, and the tasks it carries.
@@ -404,6 +421,10 @@ SELECT size, root, signature FROM checkpoint WHERE trader = $1 ORDER BY size
 -- Registers a trader.
 INSERT INTO trader (id, name, all_codes) VALUES ($1, $2, $3)
 
+-- name: choose_for_trader
+-- The editions a trader's messages are judged by, and the rules whose warnings it wants as errors.
+UPDATE trader SET message_sets = $2, raised = $3 WHERE id = $1 RETURNING id
+
 -- name: add_company_codes
 -- Registers a trader's company codes under the code they are compared by.
 INSERT INTO company_code (trader, scheme, code, canonical)
@@ -431,7 +452,7 @@ SELECT id, name, all_codes FROM trader WHERE name = $1 ORDER BY created_at LIMIT
 
 -- name: find_key
 -- Who holds a live key, and for which company codes.
-SELECT t.id, t.name, t.all_codes, k.id AS key_id, k.scopes,
+SELECT t.id, t.name, t.all_codes, k.id AS key_id, k.scopes, t.message_sets, t.raised,
     ARRAY(SELECT code FROM company_code c WHERE c.trader = t.id) AS codes
 FROM api_key k JOIN trader t ON t.id = k.trader WHERE k.hash = $1 AND k.revoked_at IS NULL
 

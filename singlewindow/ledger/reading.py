@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -18,6 +19,15 @@ MAX_LINKS = 200
 """Links shown of one declaration."""
 
 View = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A message's bytes as received, and the XML it was judged and forwarded as where it came as JSON."""
+
+    message_set: str
+    content: bytes
+    derived: bytes | None
 
 
 class Reader:
@@ -73,14 +83,12 @@ class Reader:
         rows = await self._database.fetch("declaration_events", trader, declaration_id, limit)
         return [{"id": str(r["id"]), "type": r["type"], "at": instant(r["at"]), "data": r["data"]} for r in rows]
 
-    async def document(self, trader: UUID, declaration_id: UUID) -> tuple[bytes, str] | None:
-        """The message a declaration came in, byte for byte, and its SHA-256 in hexadecimal."""
-        row = await self._database.fetchrow("get_declaration", trader, declaration_id)
-        message = await self._database.fetchrow("get_message", trader, row["message_id"]) if row else None
-        bodies = await self._database.fetch("read_bodies", [message["id"]]) if message else []
-        if message is None or not bodies or bodies[0]["content"] is None:
+    async def document(self, trader: UUID, declaration_id: UUID) -> Document | None:
+        """The message a declaration came in."""
+        row = await self._database.fetchrow("read_document", trader, declaration_id)
+        if row is None or row["content"] is None:
             return None
-        return bodies[0]["content"], message["sha256"].hex()
+        return Document(row["message_set"], row["content"], row["derived"])
 
     async def exchanges(self, trader: UUID, declaration_id: UUID) -> list[View] | None:
         """The SOAP requests and replies a declaration took part in; its sender's own, since a call never mixes them."""

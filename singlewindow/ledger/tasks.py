@@ -88,8 +88,8 @@ class Tasks:
         return [_work(row, claimed[row["id"]]) for row in rows]
 
     async def bodies(self, message_ids: Sequence[UUID]) -> dict[UUID, bytes]:
-        """The original bytes of these messages."""
-        rows = await self._database.fetch("read_bodies", list(set(message_ids)))
+        """What is forwarded of these messages: the original bytes, or the XML that JSON was judged as."""
+        rows = await self._database.fetch("read_originals", list(set(message_ids)))
         return {row["id"]: row["content"] for row in rows}
 
     async def begin_exchange(

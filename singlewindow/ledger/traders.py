@@ -24,7 +24,11 @@ LIVE_KEYS = 2
 
 @dataclass(frozen=True, slots=True)
 class Trader:
-    """Who presents a key, what it may do, and for which company codes it may file."""
+    """Who presents a key, what it may do, and for which company codes it may file.
+
+    `message_sets` are the editions its messages are judged by where these know the root, `raised` the rules whose
+    warnings are errors to it.
+    """
 
     id: UUID
     name: str
@@ -32,6 +36,8 @@ class Trader:
     codes: frozenset[str]
     scopes: frozenset[str]
     key_id: UUID
+    message_sets: tuple[str, ...] = ()
+    raised: tuple[str, ...] = ()
 
     def may_file_for(self, code: str) -> bool:
         """True when the code is one of the trader's company."""
@@ -71,6 +77,12 @@ class Traders:
         self._register = (0.0, {})
         self._keys.clear()
 
+    async def choose(self, trader: UUID, *, message_sets: Sequence[str], raised: Sequence[str]) -> bool:
+        """Set the editions its messages are judged by and the rules it wants as errors; False for an unknown trader."""
+        self._keys.clear()
+        row = await self._database.fetchrow("choose_for_trader", trader, list(message_sets), list(raised))
+        return row is not None
+
     async def create_key(self, trader: UUID, scopes: Sequence[str]) -> str:
         """A new API key, shown this once. Raises TooManyKeys when two are live."""
         row = await self._database.fetchrow("count_live_keys", trader)
@@ -100,7 +112,8 @@ class Traders:
         trader = None
         if row is not None:
             codes, scopes = frozenset(row["codes"]), frozenset(row["scopes"])
-            trader = Trader(row["id"], row["name"], row["all_codes"], codes, scopes, row["key_id"])
+            chosen = (tuple(row["message_sets"]), tuple(row["raised"]))
+            trader = Trader(row["id"], row["name"], row["all_codes"], codes, scopes, row["key_id"], *chosen)
         self._remember(digest, now, trader)
         return trader
 

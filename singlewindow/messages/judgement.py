@@ -80,7 +80,8 @@ class Judgement:
     """The verdict on one message.
 
     `problems` are those outside every unit (an error there refuses the message); `transfer_code` is the company that
-    the message says transfers it, empty where its set has no such field.
+    the message says transfers it, `sender_code` the identity it says it is sent under, empty where its set has no such
+    field; `envelope` is what an envelope around it said.
     """
 
     message_set: str
@@ -91,6 +92,8 @@ class Judgement:
     signed: bool = False
     truncated: bool = False
     transfer_code: str = ""
+    sender_code: str = ""
+    envelope: dict[str, str] = field(default_factory=dict)
 
     @property
     def refused(self) -> bool:

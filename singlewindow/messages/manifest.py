@@ -51,7 +51,8 @@ class Numbering:
 class Root:
     """One root element of a set.
 
-    `direction` is `request` (trader to authority) or `response`. `unit` is the path of the repeated declaration, `.`
+    `direction` is `request` (trader to authority), `response` or `envelope` (its facts `content`, `message_id`,
+    `sender` and `message_type`, its list `receivers`). `unit` is the path of the repeated declaration, `.`
     where the document is one declaration. `key` maps the name a trader searches by to its path, in the order hashed;
     `issuer` lists the paths whose company code may file it. `facts` are single values kept beside the declaration,
     `lists` are repeated ones (legs, goods lines), each with the `path` of the element and its fields. An issuer
@@ -159,7 +160,8 @@ class MessageSet:
     `folder` holds its schemas and samples; `statuses` maps an authority's code to our state.
     Editions of one standard name the same `family`: their documents share keys and find each other. `shares` names a
     set whose rules and code lists hold here too. `encodings` are taken beside UTF-8 and UTF-16 (`gb18030`); `raised`
-    lists the rules whose warnings are errors here.
+    lists the rules whose warnings are errors here. `qualified` is false where only the roots are in the namespace
+    (elementFormDefault="unqualified").
     """
 
     name: str
@@ -181,11 +183,18 @@ class MessageSet:
     personal: tuple[str, ...] = ()
     recorded_only: tuple[str, ...] = ()
     transfer_code: str | None = None
+    sender_code: str | None = None
     subscribers: str | None = None
     family: str = ""
     shares: str | None = None
     encodings: tuple[str, ...] = ()
+    qualified: bool = True
     raised: tuple[str, ...] = ()
+
+    @property
+    def element_namespace(self) -> str:
+        """The namespace of the elements below a root; empty where they are in none."""
+        return self.namespace if self.qualified else ""
 
     @property
     def key_space(self) -> str:

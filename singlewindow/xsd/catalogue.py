@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from singlewindow.messages.manifest import MessageSet, Root
 from singlewindow.xsd.manifest_reading import read_manifest
 from singlewindow.xsd.parser import MAX_ELEMENTS
 from singlewindow.xsd.reading import UnitReader
+from singlewindow.xsd.rules.book import RuleBook, load_rules
 from singlewindow.xsd.schema_files import repeatable_names, simple_type_bases
 
 BUILT_IN = Path(__file__).parent / "sets"
@@ -37,28 +38,39 @@ class _OnlyFrom(etree.Resolver):
 
 
 class InstalledSet:
-    """One message set with its compiled schema."""
+    """One message set with its compiled schemas and rules. `sharing` holds the folder whose rules apply here too."""
 
-    def __init__(self, message_set: MessageSet) -> None:
+    def __init__(self, message_set: MessageSet, sharing: Path | None = None) -> None:
         self.message_set = message_set
+        self._sharing = sharing
+        self._schemas: dict[Path, etree.XMLSchema] = {}
         self._readers: dict[str, UnitReader] = {}
 
-    @cached_property
+    @property
     def schema(self) -> etree.XMLSchema:
-        """The schema as libxml2 judges by it; compiled on first use. Raises ConfigurationError."""
-        path = self.message_set.folder / self.message_set.schema
-        parser = etree.XMLParser(no_network=True, resolve_entities=False, load_dtd=False)
-        parser.resolvers.add(_OnlyFrom(self.message_set.folder))
-        try:
-            return etree.XMLSchema(etree.fromstring(path.read_bytes(), parser, base_url=str(path)))
-        except (OSError, etree.XMLSyntaxError, etree.XMLSchemaParseError) as error:
-            raise ConfigurationError(f"{path}: {' '.join(str(error).split())[:500]}") from error
+        """The schema of the whole set, as libxml2 judges by it; compiled on first use. Raises ConfigurationError."""
+        return self._compiled(self.message_set.folder / self.message_set.schema)
+
+    def schema_for(self, root: str) -> etree.XMLSchema:
+        """The schema by which a root is judged; compiled on first use. Raises ConfigurationError."""
+        return self._compiled(self.schema_path(root))
+
+    def schema_path(self, root: str) -> Path:
+        """The entry file of a root's schema."""
+        return self.message_set.folder / (self.message_set.roots[root].schema or self.message_set.schema)
+
+    @cached_property
+    def rules(self) -> RuleBook:
+        """The rules of the set and of the one it shares, compiled on first use. Raises ConfigurationError."""
+        folders = [self._sharing, self.message_set.folder] if self._sharing else [self.message_set.folder]
+        return load_rules(folders, self.message_set.raised)
 
     def compile(self) -> None:
-        """Compile the schema and what reads each root now, not with the first message. Raises ConfigurationError."""
-        _ = self.schema
+        """Compile schemas, rules and what reads each root now, not with the first message. Raises ConfigurationError."""
         for root in self.message_set.roots:
+            self.schema_for(root)
             self.reader(root)
+        _ = self.rules
 
     @cached_property
     def repeatable(self) -> frozenset[str]:
@@ -73,6 +85,11 @@ class InstalledSet:
     def _schema_files(self) -> list[bytes]:
         return [file.read_bytes() for file in sorted(self.message_set.folder.glob("**/*.xsd"))]
 
+    def _compiled(self, path: Path) -> etree.XMLSchema:
+        if path not in self._schemas:
+            self._schemas[path] = compile_schema(path, self.message_set.folder)
+        return self._schemas[path]
+
     def reader(self, root: str) -> UnitReader:
         """What reads the declarations of a root; compiled on first use."""
         if root not in self._readers:
@@ -84,12 +101,28 @@ class InstalledSet:
         return self.message_set.roots.get(name)
 
 
+def compile_schema(path: Path, folder: Path) -> etree.XMLSchema:
+    """The schema of an entry file, which may include files of its set's folder only. Raises ConfigurationError."""
+    parser = etree.XMLParser(no_network=True, resolve_entities=False, load_dtd=False)
+    parser.resolvers.add(_OnlyFrom(folder))
+    try:
+        return etree.XMLSchema(etree.fromstring(path.read_bytes(), parser, base_url=str(path)))
+    except (OSError, etree.XMLSyntaxError, etree.XMLSchemaParseError) as error:
+        raise ConfigurationError(f"{path}: {' '.join(str(error).split())[:500]}") from error
+
+
 class Catalogue:
-    """The installed sets, by name and by root element."""
+    """The installed sets, by name and by root element.
+
+    `sets` is replaced as a whole when sets are reloaded; whoever keeps `manifests` sees the newest. `refused` says, by
+    folder, why a changed set was not taken.
+    """
 
     def __init__(self, installed: dict[str, InstalledSet], extra: Path | None = None) -> None:
         self.sets = installed
         self.extra = extra
+        self.refused: dict[str, str] = {}
+        self.manifests: Mapping[str, MessageSet] = Manifests(self)
 
     @property
     def max_elements(self) -> int:
@@ -97,35 +130,64 @@ class Catalogue:
         return max((one.message_set.max_elements for one in self.sets.values()), default=MAX_ELEMENTS)
 
     @property
-    def manifests(self) -> dict[str, MessageSet]:
-        """The sets as data, for the parts that need no XML."""
-        return {name: installed.message_set for name, installed in self.sets.items()}
+    def encodings(self) -> frozenset[str]:
+        """The encodings beside UTF-8 and UTF-16 that some set takes."""
+        return frozenset(name for one in self.sets.values() for name in one.message_set.encodings)
+
+    def knowing(self, name: str, editions: Sequence[str] = (), *, namespace: str | None = None) -> list[InstalledSet]:
+        """The sets that know this root, by name; where some are among `editions`, the first of those alone."""
+        known = {
+            installed.message_set.name: installed
+            for _, installed in sorted(self.sets.items())
+            if installed.root(name) is not None and namespace in {None, installed.message_set.namespace}
+        }
+        chosen = next((known[edition] for edition in editions if edition in known), None)
+        return [chosen] if chosen else list(known.values())
 
     def by_root(self, namespace: str, name: str, preferred: str | None = None) -> InstalledSet | None:
         """The set that knows this root; of several the preferred one, else the first by name."""
-        known = [
-            installed
-            for installed in self.sets.values()
-            if installed.message_set.namespace == namespace and installed.root(name) is not None
-        ]
-        return next((one for one in known if one.message_set.name == preferred), known[0] if known else None)
+        return next(iter(self.knowing(name, (preferred,) if preferred else (), namespace=namespace)), None)
+
+
+class Manifests(Mapping[str, MessageSet]):
+    """The sets of a catalogue as data, for the parts that need no XML; always those in force."""
+
+    def __init__(self, catalogue: Catalogue) -> None:
+        self._catalogue = catalogue
+
+    def __getitem__(self, name: str) -> MessageSet:
+        return self._catalogue.sets[name].message_set
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._catalogue.sets)
+
+    def __len__(self) -> int:
+        return len(self._catalogue.sets)
 
 
 def load_catalogue(extra: Path | None = None) -> Catalogue:
     """The built-in sets and those of a further folder. Raises ConfigurationError that names file and key."""
-    folders = [*_set_folders(BUILT_IN), *(_set_folders(extra) if extra else [])]
     installed: dict[str, InstalledSet] = {}
-    for folder in folders:
-        message_set = read_manifest(_load_toml(folder / MANIFEST), folder)
-        if message_set.name in installed:
-            raise ConfigurationError(
-                f"{folder / MANIFEST}: a message set named {message_set.name} is installed already"
-            )
-        installed[message_set.name] = InstalledSet(message_set)
+    for folder in [*set_folders(BUILT_IN), *(set_folders(extra) if extra else [])]:
+        one = load_set(folder, installed)
+        installed[one.message_set.name] = one
     return Catalogue(installed, extra)
 
 
-def _set_folders(parent: Path) -> Iterator[Path]:
+def load_set(folder: Path, installed: Mapping[str, InstalledSet]) -> InstalledSet:
+    """The set of one folder, beside those installed. Raises ConfigurationError that names file and key."""
+    message_set = read_manifest(_load_toml(folder / MANIFEST), folder)
+    if message_set.name in installed:
+        raise ConfigurationError(f"{folder / MANIFEST}: a message set named {message_set.name} is installed already")
+    if message_set.shares is None:
+        return InstalledSet(message_set)
+    if message_set.shares not in installed:
+        raise ConfigurationError(f"{folder / MANIFEST}: shares: no message set named {message_set.shares} is installed")
+    return InstalledSet(message_set, installed[message_set.shares].message_set.folder)
+
+
+def set_folders(parent: Path) -> Iterator[Path]:
+    """The folders with a manifest: the given one itself, or those in it. Raises ConfigurationError for no folder."""
     if (parent / MANIFEST).is_file():
         yield parent
     elif parent.is_dir():

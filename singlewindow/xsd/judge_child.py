@@ -12,6 +12,7 @@ import os
 import resource
 import signal
 import sys
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -19,12 +20,16 @@ from typing import Any, BinaryIO
 import orjson
 
 from singlewindow.messages.judgement import Judgement
-from singlewindow.xsd.catalogue import Catalogue, load_catalogue
-from singlewindow.xsd.examining import accept, recognise
+from singlewindow.xsd.catalogue import Catalogue, InstalledSet, load_catalogue
+from singlewindow.xsd.envelopes import address, is_envelope, open_envelope
+from singlewindow.xsd.examining import Recognised, accept, is_valid, recognise
 from singlewindow.xsd.explaining import Explainer, Schema, Unexplained, build_schema
+from singlewindow.xsd.json_judging import judge_json
+from singlewindow.xsd.json_mapping.read_json import JsonRefused
+from singlewindow.xsd.json_mapping.shape import ElementShape, build_shape
+from singlewindow.xsd.json_mapping.write_json import to_json
 from singlewindow.xsd.parser import Refused
-from singlewindow.xsd.places import Places
-from singlewindow.xsd.transcript import write_judgement, write_refusal
+from singlewindow.xsd.transcript import write_json_refusal, write_judgement, write_refusal
 from singlewindow.xsd.unit_by_unit import UnitJudge
 
 MEMORY_BYTES = 512_000_000
@@ -53,28 +58,47 @@ def main() -> None:
         write_frame(sys.stdout.buffer, retire + answer)
 
 
-def judge(catalogue: Catalogue, body: bytes, preferred: str | None, *, explained: bool = True) -> Judgement:
+def judge(catalogue: Catalogue, body: bytes, editions: Sequence[str] = (), *, explained: bool = True) -> Judgement:
     """The verdict on a message, every error with its place. Raises Refused.
 
-    Without `explained`, libxml2's errors stand for an explanation: fewer at once, and cheaper.
+    Of several editions the first that takes it, else the one that finds least to refuse. Without `explained`,
+    libxml2's errors stand for an explanation: fewer at once, and cheaper.
     """
-    message = recognise(catalogue, body, preferred)
-    accepted = accept(message)
-    if accepted is not None:
-        return accepted
-    places = Places(
-        message.element,
-        body,
-        repeatable=message.installed.repeatable,
-        personal=frozenset(message.message_set.personal),
-    )
-    schema = message.message_set.folder / message.message_set.schema
-    return UnitJudge(message, places, Explainer(_schema(schema)) if explained else Unexplained()).judge()
+    verdicts = []
+    for message in recognise(catalogue, body, editions):
+        accepted = accept(catalogue, message, editions)
+        if accepted is not None:
+            return accepted
+        verdicts.append(_explain(catalogue, message, editions, explained=explained))
+    return min(verdicts, key=_faults)
+
+
+def _explain(catalogue: Catalogue, message: Recognised, editions: Sequence[str], *, explained: bool) -> Judgement:
+    if is_envelope(message.root) and is_valid(message.schema, message.element):
+        envelope = open_envelope(message.element, message.root, message.message_set)
+        return address(judge(catalogue, envelope.content, editions, explained=explained), envelope)
+    explain = Explainer(_schema(message.installed.schema_path(message.root.name))) if explained else Unexplained()
+    return UnitJudge(message, message.places(), explain).judge()
+
+
+def _faults(verdict: Judgement) -> tuple[int, int]:
+    """Refused declarations, then errors."""
+    errors = [*verdict.problems, *(problem for unit in verdict.units for problem in unit.problems)]
+    return sum(not unit.valid for unit in verdict.units), sum(problem.severity == "error" for problem in errors)
 
 
 @cache
 def _schema(path: Path) -> Schema:
     return build_schema(path)
+
+
+@cache
+def _shape(path: Path, root: str) -> ElementShape:
+    return build_shape(_schema(path), root)
+
+
+def _shape_of(installed: InstalledSet, root: str) -> ElementShape:
+    return _shape(installed.schema_path(root), root)
 
 
 def _answer(catalogue: Catalogue, request: dict[str, Any]) -> bytes:
@@ -83,9 +107,31 @@ def _answer(catalogue: Catalogue, request: dict[str, Any]) -> bytes:
         return b"{}"
     body = read_frame(sys.stdin.buffer) or b""
     try:
-        return write_judgement(judge(catalogue, body, request["message_set"], explained=request["explained"]))
+        return _ASKED[request["ask"]](catalogue, body, request)
     except Refused as refused:
         return write_refusal(refused)
+    except JsonRefused as refused:
+        return write_json_refusal(refused)
+
+
+def _judge_xml(catalogue: Catalogue, body: bytes, request: dict[str, Any]) -> bytes:
+    return write_judgement(judge(catalogue, body, request["editions"], explained=request["explained"]))
+
+
+def _judge_json(catalogue: Catalogue, body: bytes, request: dict[str, Any]) -> bytes:
+    def judge_xml(document: bytes, name: str) -> Judgement:
+        return judge(catalogue, document, (name,), explained=request["explained"])
+
+    verdict, document = judge_json(catalogue, body, request["editions"], shape_of=_shape_of, judge_xml=judge_xml)
+    return write_judgement(verdict, document)
+
+
+def _write_json(catalogue: Catalogue, body: bytes, request: dict[str, Any]) -> bytes:
+    message = recognise(catalogue, body, request["editions"])[0]
+    return to_json(message.element, _shape_of(message.installed, message.root.name))
+
+
+_ASKED = {"judge": _judge_xml, "judge-json": _judge_json, "write-json": _write_json}
 
 
 def _warm(catalogue: Catalogue) -> None:

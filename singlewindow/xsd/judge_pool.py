@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -39,8 +40,9 @@ class ChildLost(SingleWindowError):
 class JudgeChild:
     """One running child."""
 
-    def __init__(self, process: asyncio.subprocess.Process) -> None:
+    def __init__(self, process: asyncio.subprocess.Process, generation: int) -> None:
         self._process = process
+        self.generation = generation
         self.retiring = False
 
     async def ask(self, frames: list[bytes], *, seconds: float) -> dict[str, Any]:
@@ -80,19 +82,35 @@ class JudgePool:
     ) -> None:
         self._extra, self._wall_seconds = extra, wall_seconds
         self._idle: list[JudgeChild] = []
+        self._generation = 0
         self._places = asyncio.Semaphore(children)
         self._closed = False
 
-    async def judge(self, body: bytes, message_set: str | None) -> Judgement:
+    async def judge(self, body: bytes, editions: Sequence[str] = ()) -> Judgement:
         """The verdict on a message, explained; or with libxml2's errors alone, where explaining cost a child its life.
 
         Raises Refused (422 `too-complex` where both cost a child), Unavailable where none is free in time.
         """
+        return read_verdict(await self._judge("judge", body, editions))
+
+    async def judge_json(self, body: bytes, editions: Sequence[str] = ()) -> tuple[Judgement, bytes]:
+        """The verdict on a message in JSON, and the XML that was judged. Raises as `judge`, and JsonRefused."""
+        answer = await self._judge("judge-json", body, editions)
+        return read_verdict(answer), answer["document"].encode()
+
+    async def write_json(self, body: bytes, editions: Sequence[str] = ()) -> bytes:
+        """A message in JSON. Raises as `judge`."""
+        answer = await self._judge("write-json", body, editions)
+        if "refused" in answer:
+            read_verdict(answer)
+        return orjson.dumps(answer)
+
+    async def _judge(self, ask: str, body: bytes, editions: Sequence[str]) -> dict[str, Any]:
         for explained in (True, False):
-            request = {"ask": "judge", "message_set": message_set, "explained": explained}
+            request = {"ask": ask, "editions": list(editions), "explained": explained}
             seconds = self._wall_seconds + len(body) / 1_000_000
             try:
-                return read_verdict(await self._ask([orjson.dumps(request), body], seconds=seconds))
+                return await self._ask([orjson.dumps(request), body], seconds=seconds)
             except ChildLost as lost:
                 log.warning("judging.child_lost", explained=explained, bytes=len(body), reason=lost.detail)
         raise Refused(422, "too-complex", "the message could not be judged within its budget; send several messages")
@@ -102,9 +120,18 @@ class JudgePool:
         with suppress(ChildLost):
             await self._ask([orjson.dumps({"ask": "warm"})], seconds=WARMING_SECONDS)
 
+    async def renew(self, extra: Path | None) -> None:
+        """Judge by the sets of this folder from now on: children that know the former ones end with their message."""
+        self._extra = extra
+        self._generation += 1
+        await self._end_idle()
+
     async def close(self) -> None:
         """End the idle children; those at work end with their message."""
         self._closed = True
+        await self._end_idle()
+
+    async def _end_idle(self) -> None:
         while self._idle:
             await self._idle.pop().kill()
 
@@ -123,7 +150,7 @@ class JudgePool:
             # also when the caller has gone: half a conversation must not be continued with the next message
             await child.kill()
             raise
-        if child.retiring or self._closed:
+        if child.retiring or self._closed or child.generation != self._generation:
             await child.kill()
         else:
             self._idle.append(child)
@@ -138,7 +165,7 @@ class JudgePool:
 
     async def _start(self) -> JudgeChild:
         package = str(Path(singlewindow.__file__).parent.parent)
-        arguments = [] if self._extra is None else [str(self._extra.resolve())]
+        arguments, generation = [] if self._extra is None else [str(self._extra.resolve())], self._generation
         try:
             process = await asyncio.create_subprocess_exec(
                 sys.executable, "-m", "singlewindow.xsd.judge_child", *arguments,
@@ -147,4 +174,4 @@ class JudgePool:
             )  # fmt: skip
         except OSError as error:
             raise ChildLost(f"a judge child cannot be started: {error.strerror}") from error
-        return JudgeChild(process)
+        return JudgeChild(process, generation)

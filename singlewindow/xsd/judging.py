@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 
 from singlewindow.messages.judgement import Judgement
 from singlewindow.xsd.catalogue import Catalogue
@@ -29,14 +30,29 @@ class Door:
         """End the judge children."""
         await self._pool.close()
 
-    async def judge(self, body: bytes, *, message_set: str | None = None) -> Judgement:
-        """The verdict on a message, every error with its place; `message_set` decides where several know its root.
+    async def judge(self, body: bytes, *, editions: Sequence[str] = ()) -> Judgement:
+        """The verdict on a message, every error with its place.
+
+        Where several sets know its root, the first of `editions` that does judges it; where none of these does, the
+        first set that takes it.
 
         Raises Refused where the body cannot be judged at all, Unavailable where too many wait to be judged.
         """
-        if len(body) <= LOOP_BYTES and (accepted := examine(self.catalogue, body, message_set)) is not None:
+        if len(body) <= LOOP_BYTES and (accepted := examine(self.catalogue, body, editions)) is not None:
             return accepted
-        return await self._pool.judge(body, message_set)
+        return await self._pool.judge(body, editions)
+
+    async def judge_json(self, body: bytes, *, editions: Sequence[str] = ()) -> tuple[Judgement, bytes]:
+        """The verdict on a message in JSON and the XML it was judged as. Raises as `judge`, and JsonRefused."""
+        return await self._pool.judge_json(body, editions)
+
+    async def write_json(self, body: bytes, *, editions: Sequence[str] = ()) -> bytes:
+        """A message in JSON, mapped by its schema. Raises as `judge`."""
+        return await self._pool.write_json(body, editions)
+
+    async def renew(self) -> None:
+        """Judge by the sets that the catalogue holds now, in children too."""
+        await self._pool.renew(self.catalogue.extra)
 
     def _compile(self) -> None:
         for installed in self.catalogue.sets.values():

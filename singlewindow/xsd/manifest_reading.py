@@ -32,8 +32,8 @@ def read_manifest(data: dict[str, Any], folder: Path) -> MessageSet:
 
 def _check_references(message_set: MessageSet, place: str) -> None:
     for root in message_set.roots.values():
-        if root.direction not in {"request", "response"}:
-            raise ConfigurationError(f"{place}: root {root.name}: direction is request or response")
+        if root.direction not in {"request", "response", "envelope"}:
+            raise ConfigurationError(f"{place}: root {root.name}: direction is request, response or envelope")
         if "/" in root.unit:
             raise ConfigurationError(
                 f"{place}: root {root.name}: unit is the name of a child of the root, or a full stop"

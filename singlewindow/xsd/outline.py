@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Callable
 
 from singlewindow.xsd.parser import Element
-from singlewindow.xsd.paths import clark
+from singlewindow.xsd.paths import clark, qualify
 
 SIGNATURE = "{http://www.w3.org/2000/09/xmldsig#}Signature"
 
@@ -130,4 +130,4 @@ def texts_at(path: str, namespace: str) -> FindAll:
 
 
 def _steps(path: str, namespace: str) -> list[str]:
-    return [f"{{{namespace}}}{step}" for step in path.split("/") if step not in {"", "."}]
+    return [qualify(step, namespace) for step in path.split("/") if step not in {"", "."}]

@@ -15,6 +15,7 @@ from singlewindow.messages.judgement import JoinValue, Problem, Unit
 from singlewindow.messages.manifest import Choice, Join, MessageSet, Root
 from singlewindow.xsd.outline import SIGNATURE, Branch, Find, branches_at, outline, text_at, texts_at
 from singlewindow.xsd.parser import Element
+from singlewindow.xsd.paths import qualify
 
 ReadJoin = Callable[[Branch], list[JoinValue]]
 ReadList = Callable[[Branch], list[dict[str, str]]]
@@ -33,7 +34,7 @@ class UnitReader:
     """Reads the declarations of one root. Immutable after construction and shared by all messages."""
 
     def __init__(self, message_set: MessageSet, root: Root) -> None:
-        namespace = message_set.namespace
+        namespace = message_set.element_namespace
         self._root, self._prefix = root, message_set.prefix
         self._key = [(name, text_at(path, namespace)) for name, path in root.key.items()]
         self._issuers = [[text_at(path, namespace) for path in group.split("|")] for group in root.issuer]
@@ -43,9 +44,9 @@ class UnitReader:
         self._joins = [join_reader(join, namespace) for join in root.joins]
         self._facts = _fact_finders(root, namespace)
         self._lists = [(name, _list_reader(fields, namespace)) for name, fields in root.lists.items()]
-        self._conditions = _compile_conditions(root, {message_set.prefix: namespace})
+        self._conditions = _compile_conditions(root, {message_set.prefix: message_set.namespace})
         self._volatile = frozenset(
-            [SIGNATURE, *(f"{{{namespace}}}{name}" for name in message_set.kinds[root.kind].volatile)]
+            [SIGNATURE, *(qualify(name, namespace) for name in message_set.kinds[root.kind].volatile)]
         )
 
     def read(self, element: Element, ordinal: int) -> Unit:

@@ -43,11 +43,11 @@ def _unreadable(detail: str) -> AgencyError:
 
 
 def _units(element: Element, root: Root, message_set: MessageSet) -> Iterable[Element]:
-    return [element] if root.unit == "." else element.findall(clark(root.unit, message_set.namespace))
+    return [element] if root.unit == "." else element.findall(clark(root.unit, message_set.element_namespace))
 
 
 def _read_unit(element: Element, message_set: MessageSet, root: Root) -> ResponseUnit:
-    unit, namespace = outline(element)[0], message_set.namespace
+    unit, namespace = outline(element)[0], message_set.element_namespace
     code, text = _text(unit, root.status, namespace), _text(unit, root.status_text, namespace)
     state = root.state or state_of(code, text, message_set)
     errors = tuple(_errors(unit, message_set, root))
@@ -101,7 +101,7 @@ def _named_numbers(unit: Branch, namespace: str, root: Root) -> dict[str, str]:
 def _errors(unit: Branch, message_set: MessageSet, root: Root) -> Iterator[Problem]:
     if not root.errors:
         return
-    namespace = message_set.namespace
+    namespace = message_set.element_namespace
     finders = {name: text_at(path, namespace) for name, path in root.errors.items() if name != "path"}
     for entry in branches_at(root.errors["path"], namespace)(unit):
         found = {name: value for name, find in finders.items() if (value := find(entry))}

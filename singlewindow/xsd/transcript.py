@@ -7,14 +7,23 @@ from typing import Any
 import orjson
 
 from singlewindow.messages.judgement import JoinValue, Judgement, Problem, Unit
+from singlewindow.xsd.json_mapping.read_json import JsonRefused
 from singlewindow.xsd.parser import Refused
 
 _REFUSAL = ("status", "code", "detail", "line", "column")
 
 
-def write_judgement(judgement: Judgement) -> bytes:
-    """The verdict as JSON."""
-    return orjson.dumps({"judgement": judgement}, default=bytes.hex)
+def write_judgement(judgement: Judgement, document: bytes | None = None) -> bytes:
+    """The verdict as JSON, with the XML that was judged where the message came as JSON."""
+    told: dict[str, Any] = {"judgement": judgement}
+    if document is not None:
+        told["document"] = document.decode()
+    return orjson.dumps(told, default=bytes.hex)
+
+
+def write_json_refusal(refused: JsonRefused) -> bytes:
+    """A refusal of a message that has no XML form."""
+    return orjson.dumps({"json_refused": refused.problems, "status": refused.status, "detail": refused.detail})
 
 
 def write_refusal(refused: Refused) -> bytes:
@@ -23,10 +32,12 @@ def write_refusal(refused: Refused) -> bytes:
 
 
 def read_verdict(answer: dict[str, Any]) -> Judgement:
-    """The verdict that a child wrote. Raises the Refused that it met, and KeyError or TypeError for anything else."""
+    """The verdict that a child wrote. Raises the refusal that it met, and KeyError or TypeError for anything else."""
     if said := answer.get("refused"):
         place = {"line": said["line"], "column": said["column"]}
         raise Refused(said["status"], said["code"], said["detail"], **place)
+    if "json_refused" in answer:
+        raise JsonRefused(_read_problems(answer["json_refused"]), status=answer["status"], detail=answer["detail"])
     fields = answer["judgement"]
     units = tuple(_read_unit(unit) for unit in fields["units"])
     return Judgement(**{**fields, "units": units, "problems": _read_problems(fields["problems"])})

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from copy import deepcopy
+from dataclasses import replace
 from functools import cached_property
 from typing import Any, Protocol
 
@@ -69,9 +70,11 @@ class UnitJudge:
 
     def __init__(self, message: Recognised, places: Places, explain: Explain) -> None:
         self._message, self._places, self._explain = message, places, explain
-        self._schema = message.installed.schema
+        self._schema = message.schema
+        self._broken = message.broken_rules()
         self._reader = message.installed.reader(message.root.name)
         self._truncated = False
+        self._warnings_left = MAX_ERRORS
         known = set(message.units)
         self._others = [child for child in message.element if child not in known]
         is_whole = message.root.unit == "." or not message.units
@@ -145,8 +148,9 @@ class UnitJudge:
         return plain if len(plain) > len(explained) else explained
 
     def _conclude(self, inside: dict[int, list[Finding]], outside: list[Finding]) -> Judgement:
-        problems = [self._places.place(finding, None) for finding in outside]
-        left = MAX_ERRORS - len(problems)
+        at_large = [*outside, *self._unrelated(self._broken.of(0), outside)][:MAX_ERRORS]
+        problems = [self._places.place(finding, None) for finding in at_large]
+        left = MAX_ERRORS - sum(problem.severity == "error" for problem in problems)
         units = []
         for ordinal, element in enumerate(self._message.units, 1):
             unit = self._read_unit(element, ordinal, inside.get(ordinal), left)
@@ -159,18 +163,35 @@ class UnitJudge:
         return self._message.judgement(tuple(units), (*_in_order(problems), *warnings), truncated=truncated)
 
     def _read_unit(self, element: Element, ordinal: int, findings: list[Finding] | None, most: int) -> Unit:
+        broken = self._unrelated(self._broken.of(ordinal), findings or [])
+        warnings = self._warn([finding for finding in broken if finding.severity != "error"], ordinal)
+        mistakes = [finding for finding in broken if finding.severity == "error"]
         if findings is None:
             unit = self._reader.read(element, ordinal)
-            findings = [self._misused(element, misused) for misused in self._reader.misused(unit)]
-            if not findings:
-                return unit
-        placed = _in_order([self._places.place(finding, ordinal) for finding in findings])[: max(most, 0)]
+            mistakes += [self._misused(element, misused) for misused in self._reader.misused(unit)]
+            if not mistakes:
+                return replace(unit, problems=(*unit.problems, *warnings))
+        else:
+            mistakes += findings
+        placed = _in_order([self._places.place(finding, ordinal) for finding in mistakes])[: max(most, 0)]
         key = self._reader.read_key(element)
         problems = tuple(placed) or (self._unexplained(element, ordinal),)
-        return Unit(ordinal, self._message.root.kind, key, problems=problems)
+        return Unit(ordinal, self._message.root.kind, key, problems=(*problems, *warnings))
+
+    def _unrelated(self, broken: list[Finding], faults: list[Finding]) -> list[Finding]:
+        """The broken rules about elements whose own surroundings have the form they should: others may follow from it."""
+        suspect = {fault.element for fault in faults} | {fault.element.getparent() for fault in faults}
+        return [
+            finding for finding in broken if not suspect & {finding.element, finding.element.getparent()}
+        ]
+
+    def _warn(self, findings: list[Finding], ordinal: int) -> tuple[Problem, ...]:
+        shown = findings[: self._warnings_left]
+        self._warnings_left -= len(shown)
+        return tuple(_in_order([self._places.place(finding, ordinal) for finding in shown]))
 
     def _misused(self, unit: Element, misused: Misused) -> Finding:
-        element = unit.find(clark(misused.path, self._message.message_set.namespace))
+        element = unit.find(clark(misused.path, self._message.message_set.element_namespace))
         return unknown_code(unit if element is None else element, misused.value, misused.allowed)
 
     def _unexplained(self, element: Element, ordinal: int) -> Problem:

@@ -118,7 +118,7 @@ def test_of_two_sets_with_one_root_the_preferred_is_taken(tmp_path: Path) -> Non
         ("max_elements = 6", "max_elements = true", "max_elements: int is expected"),
         ('ends = ["accepted"]', 'ends = "accepted"', "kind.notice: ends: a list is expected"),
         ('volatile = ["sent"]', 'volatil = ["sent"]', "kind.notice: unknown key volatil"),
-        ('direction = "request"', 'direction = "sideways"', "direction is request or response"),
+        ('direction = "request"', 'direction = "sideways"', "direction is request, response or envelope"),
         ('kind = "notice"', 'kind = "letter"', "there is no kind 'letter'"),
         ('unit = "Notice"', 'unit = "Body/Notice"', "unit is the name of a child"),
         ('prefix = "d"', "", "prefix is missing"),

@@ -25,7 +25,7 @@ def errors(judgement: Judgement) -> list[Problem]:
 
 
 def explain(catalogue: Catalogue, body: bytes) -> list[Problem]:
-    found = errors(judge(catalogue, body, None))
+    found = errors(judge(catalogue, body))
     assert {problem.code for problem in found} <= CODES.keys()
     return found
 
@@ -173,7 +173,7 @@ def test_a_long_value_is_cut_to_eighty_characters(catalogue: Catalogue) -> None:
 @pytest.mark.parametrize("file", ["ceb-2018/samples/invalid/three_mistakes", "export-1/samples/invalid/code_too_short"])
 def test_without_an_explanation_libxml2s_errors_have_the_same_codes(file: str, catalogue: Catalogue) -> None:
     body = (SETS / f"{file}.xml").read_bytes()
-    plain = judge(catalogue, body, None, explained=False)
+    plain = judge(catalogue, body, explained=False)
     explained = {(one.code, one.pointer, one.line, one.column) for one in explain(catalogue, body)}
     assert plain.truncated
     assert {(one.code, one.pointer, one.line, one.column) for one in errors(plain)} <= explained
@@ -187,13 +187,13 @@ def test_without_an_explanation_libxml2s_errors_have_the_same_codes(file: str, c
 def test_libxml2s_own_errors_get_the_code_of_their_value(
     name: str, value: str, code: str, catalogue: Catalogue
 ) -> None:
-    plain = judge(catalogue, replaced(name, value), None, explained=False)
+    plain = judge(catalogue, replaced(name, value), explained=False)
     assert errors(plain)[0].code == code
 
 
 def test_no_more_than_two_hundred_errors_are_told_and_the_answer_says_so(catalogue: Catalogue) -> None:
     body = inventories(20, lines=20).replace(b"<qty>", b"<qty>x")
-    judgement = judge(catalogue, body, None)
+    judgement = judge(catalogue, body)
     assert judgement.truncated
     assert 200 <= len(errors(judgement)) <= 220
     assert not any(unit.valid for unit in judgement.units)

@@ -36,39 +36,39 @@ async def test_a_killed_child_is_replaced_and_the_message_still_judged(pool: Jud
     await pool.warm()
     for child in children():
         os.kill(child, 9)
-    judgement = await pool.judge(INVALID, None)
+    judgement = await pool.judge(INVALID)
     assert [problem.code for problem in judgement.units[0].problems] == ["xsd.length"]
 
 
 async def test_a_message_that_outlives_every_child_is_refused(pool: JudgePool) -> None:
     hasty = JudgePool(wall_seconds=0.0)
     with pytest.raises(Refused) as caught:
-        await hasty.judge(b"<a/>", None)
+        await hasty.judge(b"<a/>")
     assert (caught.value.status, caught.value.code) == (422, "too-complex")
     assert children() == []
 
 
 async def test_a_refusal_met_in_a_child_is_raised_here(pool: JudgePool) -> None:
     with pytest.raises(Refused) as caught:
-        await pool.judge(b"<a>", None)
+        await pool.judge(b"<a>")
     assert (caught.value.status, caught.value.code, caught.value.line) == (400, "not-well-formed", 1)
 
 
 async def test_a_caller_who_leaves_takes_the_child_along(pool: JudgePool) -> None:
     await pool.warm()
     (child,) = children()
-    leaving = asyncio.create_task(pool.judge(INVALID, None))
+    leaving = asyncio.create_task(pool.judge(INVALID))
     await asyncio.sleep(0)
     leaving.cancel()
     with pytest.raises(asyncio.CancelledError):
         await leaving
-    judgement = await pool.judge(INVALID, None)
+    judgement = await pool.judge(INVALID)
     assert not judgement.units[0].valid
     assert child not in children()
 
 
 async def test_no_child_is_left_after_closing(pool: JudgePool) -> None:
-    await pool.judge(INVALID, None)
+    await pool.judge(INVALID)
     await pool.close()
     assert children() == []
 
@@ -129,7 +129,7 @@ async def test_a_value_that_explodes_in_a_pattern_costs_a_child_and_is_judged_by
     (tmp_path / "slow.xsd").write_text(SCHEMA)
     pool = JudgePool(tmp_path, wall_seconds=3.0)
     try:
-        judgement = await pool.judge(b'<Slow xmlns="urn:slow">' + b"ab" * 40 + b"</Slow>", None)
+        judgement = await pool.judge(b'<Slow xmlns="urn:slow">' + b"ab" * 40 + b"</Slow>")
     finally:
         await pool.close()
     assert judgement.truncated

@@ -193,9 +193,9 @@ async def test_an_element_cannot_choose_its_own_type(door: Door) -> None:
 async def test_a_large_message_is_judged_in_a_child_as_it_would_be_here(catalogue: Catalogue, door: Door) -> None:
     body = inventories(20, {7: TOO_LONG}, lines=40)
     assert len(body) > LOOP_BYTES
-    assert await door.judge(body) == judge_in_process(catalogue, body, None)
+    assert await door.judge(body) == judge_in_process(catalogue, body)
     valid = inventories(20, lines=40)
-    assert await door.judge(valid) == judge_in_process(catalogue, valid, None)
+    assert await door.judge(valid) == judge_in_process(catalogue, valid)
 
 
 async def test_messages_judged_at_once_get_their_own_verdicts(door: Door) -> None:

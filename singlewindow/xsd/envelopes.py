@@ -1,0 +1,35 @@
+"""Opening an exchange envelope: the message it carries, out of its Base64, and what it says of it."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+
+from singlewindow.messages.envelope import Envelope, address
+from singlewindow.messages.manifest import MessageSet, Root
+from singlewindow.xsd.parser import Element, Refused
+from singlewindow.xsd.paths import clark
+
+__all__ = ["address", "is_envelope", "open_envelope"]
+
+
+def is_envelope(root: Root) -> bool:
+    """True for a root that carries another message."""
+    return root.direction == "envelope"
+
+
+def open_envelope(element: Element, root: Root, message_set: MessageSet) -> Envelope:
+    """What a schema-valid envelope says and carries. Raises Refused (400) where its Base64 is broken."""
+    texts = {name: element.findtext(clark(path, message_set.element_namespace)) or "" for name, path in root.facts.items()}
+    receivers = element.findall(clark(root.lists["receivers"]["path"], message_set.element_namespace))
+    try:
+        content = base64.b64decode("".join(texts["content"].split()), validate=True)
+    except binascii.Error as error:
+        raise Refused(400, "bad-base64", f"the content of {root.name} is not Base64") from error
+    return Envelope(
+        texts["message_id"],
+        texts["sender"].strip(),
+        tuple((receiver.text or "").strip() for receiver in receivers),
+        texts["message_type"],
+        content,
+    )
