@@ -15,6 +15,10 @@ Foreign = Mapping[int, Problem]
 """The error not-your-company by the ordinal of the declaration it belongs to."""
 
 
+TRANSFERS = "DXP-R02"
+"""The rule that a message is transferred by the company that files it."""
+
+
 def check_direction(judgement: Judgement) -> None:
     """Refuse what only an authority sends. Raises HttpRefusal (422)."""
     if judgement.direction == "response":
@@ -35,8 +39,18 @@ def note_transfer(judgement: Judgement, trader: Trader) -> Judgement:
     """Warn where the message says that another company transfers it than the one that files it."""
     if not judgement.transfer_code or trader.may_file_for(judgement.transfer_code):
         return judgement
-    text = f"the message says that {judgement.transfer_code[:80]} transfers it, which is none of your company codes"
-    warning = Problem("match.transfer-code", text, severity="warning", hint="authorities compare it with the sender")
+    warning = Problem(
+        f"rule.{TRANSFERS}",
+        "the message says that another company transfers it than the one that files it",
+        severity="warning",
+        rule=TRANSFERS,
+        message_zh="报文传输企业代码不是本申报企业的代码",
+        element="copCode",
+        value=judgement.transfer_code[:80],
+        allowed="a company code you are registered for",
+        hint="authorities compare copCode with the sender",
+        hint_zh="主管部门会将 copCode 与发送方核对",
+    )
     return replace(judgement, problems=(*judgement.problems, warning))
 
 

@@ -74,7 +74,8 @@ def _copy_closure(schema: Path, folder: Path) -> None:
     for reference in tree.iterchildren(f"{_XS}include", f"{_XS}import", f"{_XS}redefine"):
         location = reference.get("schemaLocation")
         if location is not None:
-            _copy_included(schema, location, folder, reference.sourceline or 0)
+            line: Any = reference.sourceline  # the published stubs say that it is an ellipsis
+            _copy_included(schema, location, folder, line)
 
 
 def _copy_included(schema: Path, location: str, folder: Path, line: int) -> None:
@@ -124,7 +125,7 @@ def _find_unit(element: XsdElement) -> XsdElement | None:
 
 
 def _children(element: XsdElement) -> list[XsdElement]:
-    content = getattr(element.type, "content", None)
+    content: Any = getattr(element.type, "content", None)
     found = content.iter_elements() if hasattr(content, "iter_elements") else ()
     return [child for child in found if isinstance(child, XsdElement)]
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import base64
 import binascii
 
-from singlewindow.messages.envelope import Envelope, address
+from singlewindow.messages import envelope
+from singlewindow.messages.envelope import Envelope
+from singlewindow.messages.judgement import Judgement
 from singlewindow.messages.manifest import MessageSet, Root
 from singlewindow.xsd.parser import Element, Refused
 from singlewindow.xsd.paths import clark
-
-__all__ = ["address", "is_envelope", "open_envelope"]
 
 
 def is_envelope(root: Root) -> bool:
@@ -33,3 +33,10 @@ def open_envelope(element: Element, root: Root, message_set: MessageSet) -> Enve
         texts["message_type"],
         content,
     )
+
+
+def address(carried: Judgement, around: Envelope) -> Judgement:
+    """The verdict on what an envelope carries. Raises Refused (400) where that is an envelope again."""
+    if carried.envelope:
+        raise Refused(400, "nested-envelope", "an envelope must carry a business message, not another envelope")
+    return envelope.address(carried, around)

@@ -6,6 +6,8 @@ independent witness of what was sent to it.
 
 from __future__ import annotations
 
+import base64
+import hashlib
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
@@ -44,7 +46,7 @@ def read_ceb_units(
 
     Raises TraderMistake (Refused) for bytes that are no XML of ours.
     """
-    return tuple(_read_ceb_unit(found, fields, lists) for found in parse(original).iterchildren(f"{{*}}{unit}"))
+    return tuple(_read_ceb_unit(found, fields, lists) for found in _open(original).iterchildren(f"{{*}}{unit}"))
 
 
 def read_export_document(original: bytes) -> ReadUnit:
@@ -59,6 +61,24 @@ def read_export_document(original: bytes) -> ReadUnit:
         {name: _first_text(leg, (path,)) for name, path in _LEG_FIELDS.items()} for leg in root.iterfind(".//{*}Leg")
     ]
     return ReadUnit({name: text for name, text in found.items() if text}, {"legs": legs} if legs else {})
+
+
+def read_foreign_document(original: bytes) -> ReadUnit:
+    """A document of a set that customs has never seen: the first LRN or MRN anywhere in it, else its own hash, as `lrn`.
+
+    Raises as `read_ceb_units`.
+    """
+    root = _open(original)
+    reference = _first_text(root, (".//{*}LRN", ".//{*}MRN")) or hashlib.sha256(original).hexdigest()[:22].upper()
+    return ReadUnit({"lrn": reference}, {})
+
+
+def _open(original: bytes) -> Element:
+    """The business document: itself, or what an exchange envelope carries."""
+    root = parse(original)
+    if etree.QName(root).localname != "DxpMsg":
+        return root
+    return parse(base64.b64decode(root.findtext("{*}Data") or ""))
 
 
 def _first_text(element: Element, paths: Collection[str]) -> str:

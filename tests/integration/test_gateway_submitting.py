@@ -168,7 +168,7 @@ async def test_a_message_transferred_by_another_company_is_taken_with_a_warning(
         await (await stage.submit(order().replace(named, b"<copCode>8888</copCode>"), key=owner)).read()
     )
     assert own["warnings"] == []
-    assert [warning["code"] for warning in foreign["warnings"]] == ["match.transfer-code"]
+    assert [warning["code"] for warning in foreign["warnings"]] == ["rule.DXP-R02"]
 
 
 async def test_only_the_strangers_declarations_of_a_message_are_left_out(stage: GatewayStage) -> None:

@@ -37,8 +37,13 @@ CEB_RESPONSES: dict[str, tuple[str, tuple[str, ...]]] = {
         ("agentCode", "logisticsCode", "copNo", "preNo", "billNo", "msgSeqNo", *_OUTCOME),
     ),
     "CEB702Message": ("SummaryReturn", ("agentCode", "ebcCode", "copNo", "preNo", "sumNo", "msgSeqNo", *_OUTCOME)),
+    "CEB214Message": ("RefundReturn", ("ebpCode", "ebcCode", "agentCode", "coElNo", "preNo", "invtNo", *_OUTCOME)),
+    "CEB216Message": (
+        "InvtRefundDetailReturn",
+        ("operatorCode", "logisticsCode", "logisticsNo", "coElNo", "preNo", *_OUTCOME),
+    ),
 }
-"""Unit element and its children after guid, by root: the element tables of the 2018-05 edition."""
+"""Unit element and its children after guid, by root: the element tables; both editions have the same."""
 
 REQUIRED_EMPTY = frozenset({"billNo"})
 """Mandatory in the response though the request may lack it."""
@@ -48,7 +53,8 @@ SUMMARY_RESULT_HEAD = (
     "customsCode", "sumNo", "opDate", "declSeqNo", "entryId", "decState", "agentCode", "agentName", "ebcCode",
     "ebcName", "declAgentCode", "declAgentName", "grossWeight", "netWeight", "msgCount", "msgSeqNo",
 )  # fmt: skip
-SUMMARY_RESULT_LINE = ("invtNo", "logisticsNo", "gnum", "gcode")
+SUMMARY_RESULT_LINE = ("invtNo", "logisticsNo", "gseqno", "gnum", "gcode")
+"""The number among the summary's own goods, gseqno, is new in the edition of 2022."""
 
 
 def write_document(notice: Notice) -> bytes:
@@ -71,7 +77,7 @@ def _ceb_unit(statement: Statement, values: Mapping[str, str]) -> tuple[str, dic
 
 def _summary_result(statement: Statement, values: Mapping[str, str]) -> tuple[str, dict[str, Any]]:
     head = {name: values[name] for name in ("guid", *SUMMARY_RESULT_HEAD)}
-    lines = [{name: item[name] for name in SUMMARY_RESULT_LINE} for item in statement.items]
+    lines = [{name: item[name] for name in SUMMARY_RESULT_LINE if name in item} for item in statement.items]
     return "SummaryResult", {"SummaryResultHead": head, "SummaryResultList": lines}
 
 

@@ -10,6 +10,7 @@ from singlewindow.adapters.sandbox.numbers import NO_INVENTORY_NUMBER, Numbers, 
 from singlewindow.adapters.sandbox.papers import (
     ACCEPTED,
     DETAINED,
+    EDITION_2022,
     EXAMINED,
     INFO,
     MANUAL_CHECK,
@@ -110,7 +111,10 @@ class Filing:
             "msgSeqNo": "1",
         }
         waybill = {"invtNo": inventory.numbers["invtNo"], "logisticsNo": inventory.field("logisticsNo")}
-        items = tuple(waybill | line for line in inventory.request.lists.get("InventoryList", []))
+        items = tuple(
+            waybill | line | ({"gseqno": str(place)} if self.request.message_set == EDITION_2022 else {})
+            for place, line in enumerate(inventory.request.lists.get("InventoryList", []), 1)
+        )
         return self._notice(time_ms, Statement(SUMMARY_RESULT, about, values, items))
 
     def _numbers_to_tell(self) -> dict[str, str]:

@@ -12,24 +12,28 @@ from singlewindow.adapters.sandbox.delivery import Feed, Timetable
 from singlewindow.adapters.sandbox.exports import Exports
 from singlewindow.adapters.sandbox.journal import Journal, Line, read_journal
 from singlewindow.adapters.sandbox.numbers import Numbers, Pace
+from singlewindow.adapters.sandbox.others import Others
 from singlewindow.adapters.sandbox.papers import PAPERS
 from singlewindow.adapters.sandbox.parcels import Parcels
 from singlewindow.adapters.sandbox.partners import Booking, Carriers, Inspection
 from singlewindow.adapters.sandbox.records import Decision, Notice, Request
 from singlewindow.adapters.sandbox.register import Desk, Register, journal_line
+from singlewindow.adapters.sandbox.requests import is_foreign
 
 PULLED = frozenset({"inspection"})
 """Agencies whose notices are fetched; the others push."""
 
 
 class Customs:
-    """One counter for parcels and export declarations."""
+    """One counter for parcels, export declarations and documents of message sets that were dropped in."""
 
-    def __init__(self, parcels: Parcels, exports: Exports) -> None:
-        self._parcels, self._exports = parcels, exports
+    def __init__(self, parcels: Parcels, exports: Exports, others: Others) -> None:
+        self._parcels, self._exports, self._others = parcels, exports, others
 
     def take(self, request: Request) -> Decision:
         """See Desk."""
+        if is_foreign(request.root):
+            return self._others.take(request)
         return (self._parcels if request.root in PAPERS else self._exports).take(request)
 
 
@@ -45,7 +49,7 @@ class Office:
         self._carriers = Carriers(pace, numbers, consignments)
         desks: dict[str, Desk] = dict.fromkeys(CARRIERS, self._carriers)
         desks["inspection"] = Inspection(pace, numbers, consignments)
-        desks["customs"] = Customs(Parcels(pace, numbers), Exports(pace, numbers, consignments))
+        desks["customs"] = Customs(Parcels(pace, numbers), Exports(pace, numbers, consignments), Others(pace, numbers))
         self.register = Register(desks)
 
     def next_ms(self) -> int:

@@ -1,6 +1,6 @@
 """The CEB documents as customs sees them: what it keeps of each, how it answers, and the statuses each goes through.
 
-Sources: the element tables of the 2018-05 edition and the statuses of the published lifecycle.
+Sources: the element tables of the 2018-05 and 2022-05 editions and the statuses of the published lifecycle.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 NAMESPACE = "http://www.chinaport.gov.cn/ceb"
-MESSAGE_SET = "ceb-2018"
+EDITION_2018, EDITION_2022 = "ceb-2018", "ceb-2022"
 
 RECEIVED, REGISTERED, ACCEPTED, RELEASED, CLOSED, CANCELLED = "2", "120", "399", "800", "899", "430"
 REJECTED, MANUAL_CHECK, EXAMINED, DETAINED = "100", "300", "500", "501"
@@ -149,6 +149,26 @@ PAPERS: dict[str, Paper] = {
         band="-704001",
         kept=("customsCode", "agentName", "ebcName", "declAgentCode", "declAgentName"),
         lists=(("SummaryApplyList", ("invtNo",)),),
+    ),
+    "CEB213Message": Paper(
+        kind="return",
+        unit="InvtRefund",
+        key=("agentCode", "coElNo"),
+        own=("coElNo",),
+        response="CEB214Message",
+        about=("ebpCode", "ebcCode", "agentCode", "coElNo", "invtNo"),
+        path=(REGISTERED, RELEASED),
+        band="-604001",
+    ),
+    "CEB215Message": Paper(
+        kind="return_tally",
+        unit="InvtRefundDetail",
+        key=("operatorCode", "coElNo"),
+        own=("coElNo",),
+        response="CEB216Message",
+        about=("operatorCode", "logisticsCode", "logisticsNo", "coElNo"),
+        path=(REGISTERED, ACCEPTED),
+        band="-804001",
     ),
 }
 

@@ -31,6 +31,7 @@ class Request:
     lists: dict[str, list[dict[str, str]]] = field(default_factory=dict)
     references: dict[str, str] = field(default_factory=dict)
     leg: int | None = None
+    message_set: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +99,7 @@ def describe(request: Request, decision: Decision) -> dict[str, Any]:
         "lists": request.lists,
         "references": request.references,
         "leg": request.leg,
+        "message_set": request.message_set,
     } | ({"duplicate_of": decision.duplicate_of} if decision.duplicate_of else {})
 
 
@@ -115,4 +117,5 @@ def recall(line: Mapping[str, Any]) -> Request:
         lists=line["lists"],
         references=line["references"],
         leg=line["leg"],
+        message_set=line.get("message_set", ""),
     )
