@@ -62,8 +62,12 @@ class InstalledSet:
     @cached_property
     def rules(self) -> RuleBook:
         """The rules of the set and of the one it shares, compiled on first use. Raises ConfigurationError."""
-        folders = [self._sharing, self.message_set.folder] if self._sharing else [self.message_set.folder]
-        return load_rules(folders, self.message_set.raised)
+        return load_rules(self.rule_folders, self.message_set.raised)
+
+    @property
+    def rule_folders(self) -> list[Path]:
+        """Where its rules and code lists lie: the folder of the set it shares, and its own."""
+        return [self._sharing, self.message_set.folder] if self._sharing else [self.message_set.folder]
 
     def compile(self) -> None:
         """Compile schemas, rules and what reads each root now, not with the first message. Raises ConfigurationError."""

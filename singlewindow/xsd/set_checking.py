@@ -16,6 +16,7 @@ from singlewindow.messages.judgement import Judgement, Problem
 from singlewindow.xsd.catalogue import BUILT_IN, Catalogue, InstalledSet, load_catalogue, load_set, set_folders
 from singlewindow.xsd.judge_child import judge
 from singlewindow.xsd.parser import Refused
+from singlewindow.xsd.rules.cases import read_cases, run_case, uncovered
 
 INDEX = "index.tsv"
 
@@ -56,6 +57,21 @@ def expected_verdicts(folder: Path) -> Iterator[tuple[Path, bool]]:
         return
     for name, expected in (("valid", True), ("invalid", False)):
         yield from ((path, expected) for path in sorted((folder / "samples" / name).glob("**/*.xml")))
+
+
+def check_cases(installed: InstalledSet) -> Iterator[Checked]:
+    """The verdict on every case that a set's rules ship with, and on rules without cases."""
+    folder, namespace = installed.message_set.folder, installed.message_set.element_namespace
+    cases = read_cases(folder)
+    for case in cases:
+        try:
+            passed, detail = run_case(installed.rules, folder, namespace, case), ""
+        except (ConfigurationError, Refused) as error:
+            passed, detail = False, error.detail
+        yield Checked(f"case {case}", passed=passed, detail=detail or ("as it says" if passed else "not so"))
+    everywhere = [case for one in installed.rule_folders for case in read_cases(one)]
+    for rule in uncovered(installed.rules, everywhere):
+        yield Checked(f"rule {rule}", passed=False, detail="lacks a case in which it fires, or one in which it is silent")
 
 
 def _load(folder: Path) -> tuple[Catalogue, InstalledSet]:

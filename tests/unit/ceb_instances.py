@@ -1,9 +1,9 @@
-"""CEB messages built from the published element table, to ask a schema about every row of it."""
+"""Messages built from a published element table, to ask a schema about every row of it."""
 
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from copy import deepcopy
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +11,7 @@ from pathlib import Path
 from lxml import etree
 
 CEB = "http://www.chinaport.gov.cn/ceb"
+DXP = "http://www.chinaport.gov.cn/dxp"
 DS = "http://www.w3.org/2000/09/xmldsig#"
 
 SIGNATURE = f"""
@@ -29,6 +30,16 @@ SIGNATURE = f"""
   </ds:SignatureValue>
   <ds:KeyInfo><ds:KeyName>0001</ds:KeyName></ds:KeyInfo>
 </ds:Signature>"""
+
+TYPICAL = {
+    "int": "1",
+    "decimal": "1",
+    "ID": "x",
+    "dateTime": "2026-03-02T09:15:00+08:00",
+    "date": "2026-03-02",
+    "base64Binary": "3q2+7w==",
+}
+"""A lawful value of each type that is no text."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,16 +71,19 @@ class Row:
 
     @property
     def is_value(self) -> bool:
-        return self.base in {"string", "int", "decimal"}
+        return self.base == "string" or self.base in TYPICAL
 
     def typical(self) -> str:
         """A lawful value in the middle of the road."""
-        return "1" if self.base in {"int", "decimal"} else "x" * (self.longest or 1)
+        return self.fixed or TYPICAL.get(self.base) or "x" * (self.longest or 1)
 
 
 @dataclass(frozen=True, slots=True)
 class Table:
+    """The rows of a table, and the namespace of the elements they name."""
+
     rows: tuple[Row, ...]
+    namespace: str
 
     def of(self, root: str) -> Iterator[Row]:
         """The rows of one message, the root's own row left out."""
@@ -79,9 +93,14 @@ class Table:
         return (row for row in self.rows if row.parent == path)
 
 
-def read_table(path: Path) -> Table:
+def read_table(path: Path, namespace: str) -> Table:
     with path.open(encoding="utf-8", newline="") as lines:
-        return Table(tuple(_row(cells) for cells in csv.DictReader(lines, delimiter="\t")))
+        return Table(tuple(read_rows(lines)), namespace)
+
+
+def read_rows(lines: Iterable[str]) -> Iterator[Row]:
+    """The rows of tab-separated lines, the first of which names the columns."""
+    return (_row(cells) for cells in csv.DictReader(lines, delimiter="\t"))
 
 
 def _row(cells: dict[str, str]) -> Row:
@@ -104,7 +123,7 @@ def _row(cells: dict[str, str]) -> Row:
 
 def build(table: Table, path: str, *, lean: bool = False) -> etree._Element:
     """The element at `path` with all its content of the table once; `lean` leaves out what is optional."""
-    element = etree.Element(f"{{{CEB}}}{path.rpartition('/')[2]}", nsmap={"ceb": CEB})
+    element = etree.Element(f"{{{table.namespace}}}{path.rpartition('/')[2]}", nsmap={"m": table.namespace})
     for row in table.children(path):
         if row.is_attribute:
             element.set(row.name[1:], row.typical())
@@ -130,8 +149,8 @@ def build_signature(method: str = f"{DS}rsa-sha1", digest: str = f"{DS}sha1") ->
 def locate(message: etree._Element, path: str) -> etree._Element:
     """The first element at a path of the table; the path of an attribute locates its element."""
     names = [name for name in path.split("/")[1:] if not name.startswith("@")]
-    steps = [name if name in {"*", "ds:Signature"} else f"ceb:{name}" for name in names]
-    found = message.find("/".join([".", *steps]), {"ceb": CEB, "ds": DS})
+    steps = [name if name in {"*", "ds:Signature"} else f"m:{name}" for name in names]
+    found = message.find("/".join([".", *steps]), {"m": _namespace_of(message), "ds": DS})
     if found is None:
         raise LookupError(path)
     return found
@@ -183,8 +202,12 @@ def with_next_first(message: etree._Element, row: Row) -> etree._Element | None:
 def with_stranger(message: etree._Element, row: Row) -> etree._Element:
     """The message with an element no table knows, after the last child of the row's element."""
     changed = deepcopy(message)
-    etree.SubElement(locate(changed, row.path), f"{{{CEB}}}stranger")
+    etree.SubElement(locate(changed, row.path), f"{{{_namespace_of(message)}}}stranger")
     return changed
+
+
+def _namespace_of(message: etree._Element) -> str:
+    return etree.QName(message).namespace or ""
 
 
 def _parent_of(element: etree._Element) -> etree._Element:

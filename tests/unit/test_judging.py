@@ -32,7 +32,7 @@ async def door(catalogue: Catalogue) -> AsyncIterator[Door]:
 
 def told(judgement: Judgement) -> list[tuple[int | None, str, str | None]]:
     found = [*judgement.problems, *(problem for unit in judgement.units for problem in unit.problems)]
-    return [(problem.ordinal, problem.code, problem.element) for problem in found]
+    return [(problem.ordinal, problem.code, problem.element) for problem in found if problem.severity == "error"]
 
 
 async def test_all_published_samples_are_valid(shared_samples: Path, door: Door) -> None:
@@ -46,9 +46,10 @@ async def test_all_published_samples_are_valid(shared_samples: Path, door: Door)
 
 @pytest.mark.parametrize("file", sorted(SETS.glob("*/samples/valid/*.xml")), ids=lambda file: file.stem)
 async def test_every_shipped_sample_is_valid(file: Path, door: Door) -> None:
-    judgement = await door.judge(file.read_bytes())
+    edition = file.parents[2].name
+    judgement = await door.judge(file.read_bytes(), editions=(edition,))
     assert told(judgement) == []
-    assert judgement.message_set == file.parents[2].name
+    assert judgement.message_set == edition
 
 
 async def test_faults_in_the_first_and_the_last_of_a_hundred_leave_ninety_eight_valid(door: Door) -> None:
