@@ -3,24 +3,32 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from uuid import UUID
 
 from singlewindow.ledger.database import Connection, Record, query
 from singlewindow.ledger.dossiers import DossierStore, Loaded, columns
+from singlewindow.ledger.split_documents import find_complete, tell_complete
+from singlewindow.messages.comparing import Facts, differences
 from singlewindow.messages.dossier import Dossier
+from singlewindow.messages.manifest import MessageSet
 from singlewindow.messages.matching import (
+    UNKNOWN_TARGET,
+    Awaited,
     Linked,
-    differences,
+    awaited,
+    call_for_attention,
     hold_ends,
-    missing_partners,
-    must_hold,
-    pending_anchors,
+    next_move,
+    note_incomplete,
 )
 from singlewindow.messages.routing import plan
 
-COMPARED_KINDS = frozenset({"order", "waybill", "payment_receipt"})
+SOONEST_SECONDS = 0.2
+"""A timer that is due already still leaves this transaction time to commit."""
+
+Links = Mapping[UUID, Sequence[Linked]]
 
 
 async def match(connection: Connection, store: DossierStore, subjects: Sequence[UUID], now: datetime) -> Loaded:
@@ -31,21 +39,22 @@ async def match(connection: Connection, store: DossierStore, subjects: Sequence[
     """
     found = await connection.fetch(query("find_links"), list(subjects))
     pairs = sorted({(row["anchor"], row["declaration"]) for row in found})
-    loaded = await store.load(connection, {*subjects, *(anchor for anchor, _ in pairs)})
+    concerned = {*subjects, *(anchor for anchor, _ in pairs)}
+    complete = await find_complete(connection, subjects)
+    loaded = await store.load(connection, concerned | complete)
     added = await connection.fetch(query("add_links"), *columns(pairs, 2)) if pairs else []
     links = await _read_links(connection, loaded, store)
-    for dossier in list(loaded.dossiers.values()):
-        _note_new_links(
-            dossier,
-            links[dossier.id],
-            {row["declaration"] for row in added if row["anchor"] == dossier.id},
-        )
-        _aim(dossier, links[dossier.id], store)
-        settle_holding(dossier, links[dossier.id], store, loaded, now)
+    await _note_new_links(connection, loaded, store, added)
+    _look_again(loaded, store, added)
+    for dossier in [loaded.dossiers[id_] for id_ in sorted(concerned & loaded.dossiers.keys())]:
+        _aim(dossier, links.get(dossier.id, ()), store)
+        settle_holding(dossier, links.get(dossier.id, ()), store, loaded, now)
+    for declaration_id in complete & loaded.dossiers.keys():
+        tell_complete(loaded.dossiers[declaration_id])
     return loaded
 
 
-async def _read_links(connection: Connection, loaded: Loaded, store: DossierStore) -> dict[UUID, list[Linked]]:
+async def _read_links(connection: Connection, loaded: Loaded, store: DossierStore) -> Links:
     kinds = {d.id: store.sets[d.message_set].kinds[d.kind] for d in loaded.dossiers.values()}
     anchors = [id_ for id_, kind in kinds.items() if kind.anchor]
     others = [id_ for id_, kind in kinds.items() if not kind.anchor]
@@ -54,26 +63,51 @@ async def _read_links(connection: Connection, loaded: Loaded, store: DossierStor
     rows += await connection.fetch(query("anchors_of"), others) if others else []
     links: dict[UUID, list[Linked]] = defaultdict(list)
     for row in rows:
-        links[row["side"]].append(Linked(row["id"], row["trader"], row["kind"], row["state"], row["facts"]))
+        keys = row["join_keys"] or {}
+        links[row["side"]].append(Linked(row["id"], row["trader"], row["kind"], row["state"], keys))
     return links
 
 
-def _note_new_links(dossier: Dossier, links: Sequence[Linked], new: set[UUID]) -> None:
-    for link in links:
-        if link.id not in new:
-            continue
-        dossier.record("linked", kind=link.kind, state=link.state)
-        found = differences(dossier.facts, link.facts) if link.kind in COMPARED_KINDS else []
-        if found:
-            fields = [difference["field"] for difference in found]
-            text = f"{link.kind} and {dossier.kind} differ in {', '.join(fields)}"
-            dossier.record(
-                "warning",
-                code="match.difference",
-                kind=link.kind,
-                fields=fields,
-                message=text,
-            )
+async def _note_new_links(connection: Connection, loaded: Loaded, store: DossierStore, added: Sequence[Record]) -> None:
+    """Tell each anchor of what was linked to it now, and where a partner of its differs."""
+    compared = {row["declaration"] for row in added if _is_partner(loaded, store, row)}
+    facts = await connection.fetch(query("read_facts"), list(compared)) if compared else []
+    by_id = {row["id"]: row["facts"] for row in facts}
+    for row in added:
+        anchor = loaded.dossiers[row["anchor"]]
+        anchor.record("linked", kind=row["role"], state=row["state"])
+        if row["declaration"] in by_id:
+            _warn_of_differences(anchor, row["role"], by_id[row["declaration"]], store.sets[anchor.message_set])
+
+
+def _is_partner(loaded: Loaded, store: DossierStore, row: Record) -> bool:
+    anchor = loaded.dossiers[row["anchor"]]
+    kind = store.sets[anchor.message_set].kinds[anchor.kind]
+    return any(partner.kind == row["role"] for partner in kind.partners)
+
+
+def _warn_of_differences(anchor: Dossier, partner_kind: str, facts: Facts, message_set: MessageSet) -> None:
+    """The event names fields alone; each side's values stand in the case, for their owner."""
+    found = differences(anchor.facts, facts, message_set.matching)
+    if not found:
+        return
+    fields = [difference.field for difference in found]
+    anchor.record(
+        "warning",
+        code="match.difference",
+        kind=partner_kind,
+        fields=fields,
+        codes=sorted({difference.code for difference in found}),
+        message=f"{partner_kind} and {anchor.kind} differ in {', '.join(fields)}",
+        message_zh=f"与 {partner_kind} 单证不一致: {', '.join(fields)}",
+    )
+
+
+def _look_again(loaded: Loaded, store: DossierStore, added: Sequence[Record]) -> None:
+    """What acts on an anchor that came after it is looked at once more, to take its aim."""
+    aiming = {kind.name for s in store.sets.values() for kind in s.kinds.values() if kind.target}
+    late = {row["declaration"] for row in added if row["role"] in aiming} - loaded.dossiers.keys()
+    loaded.tasks += [store.look_task(declaration_id) for declaration_id in sorted(late)]
 
 
 def _aim(dossier: Dossier, links: Sequence[Linked], store: DossierStore) -> None:
@@ -82,10 +116,25 @@ def _aim(dossier: Dossier, links: Sequence[Linked], store: DossierStore) -> None
     Knowing a registration number gives nobody power over another's declaration.
     """
     kind = store.sets[dossier.message_set].kinds[dossier.kind]
-    if kind.target and dossier.target_id is None:
-        own = [link for link in links if link.trader == dossier.trader]
-        living = [link.id for link in own if link.alive] or [link.id for link in own]
-        dossier.target_id = max(living, default=None)
+    if not kind.target or dossier.target_id is not None:
+        return
+    own = [link for link in links if link.trader == dossier.trader]
+    living = [link.id for link in own if link.alive] or [link.id for link in own]
+    dossier.target_id = max(living, default=None)
+    if dossier.target_id is not None and dossier.matched:
+        dossier.record("aimed", target=str(dossier.target_id))
+    elif not links and not dossier.matched:
+        _warn_of_unknown_target(dossier)
+
+
+def _warn_of_unknown_target(dossier: Dossier) -> None:
+    dossier.record(
+        "warning",
+        code=UNKNOWN_TARGET,
+        message=f"what this {dossier.kind} names was not filed here; it is passed on as it is",
+        message_zh="本窗口未收到过所指的单证;报文照常转发",
+        keys=dossier.facts.get("join_keys", {}),
+    )
 
 
 def settle_holding(
@@ -99,45 +148,30 @@ def settle_holding(
     if dossier.matched or dossier.state not in {"received", "held"}:
         return
     message_set = store.sets[dossier.message_set]
-    kind, holding = message_set.kinds[dossier.kind], message_set.holding
-    waiting = [*missing_partners(dossier, kind, links), *pending_anchors(kind, links)]
-    if dossier.action != "new":
-        waiting = []
-    if waiting and must_hold(dossier, holding, now):
-        _hold(
-            dossier,
-            waiting,
-            store,
-            loaded,
-            hold_ends(dossier, holding) if holding.policy == "timeout" else None,
-            now,
-        )
+    target = loaded.dossiers.get(dossier.target_id) if dossier.target_id else None
+    waiting = awaited(dossier, message_set.kinds[dossier.kind], links, target=target)
+    move = next_move(dossier, waiting, message_set.holding, now)
+    if move in {"send", "send_incomplete"}:
+        if waiting:
+            note_incomplete(dossier, waiting)
+        send(dossier, store, now)
         return
-    if waiting:
-        dossier.record(
-            "warning",
-            code="match.incomplete",
-            message="sent without what it waited for",
-            missing=waiting,
-        )
-    send(dossier, store, now)
+    _hold(dossier, waiting)
+    if target is not None:
+        target.follow(dossier.id)
+    if move == "call_for_attention":
+        call_for_attention(dossier, waiting)
+    left_seconds = (hold_ends(dossier, message_set.holding) - now).total_seconds()
+    if left_seconds > 0:
+        loaded.tasks.append(store.hold_task(dossier.id, delay_seconds=max(left_seconds, SOONEST_SECONDS)))
 
 
-def _hold(
-    dossier: Dossier,
-    waiting: list[dict[str, object]],
-    store: DossierStore,
-    loaded: Loaded,
-    until: datetime | None,
-    now: datetime,
-) -> None:
+def _hold(dossier: Dossier, waiting: Awaited) -> None:
     if dossier.waiting_for != waiting:
         dossier.waiting_for = waiting
         dossier.record("held", waiting_for=waiting)
     if dossier.state == "received":
         dossier.become("held", waiting_for=waiting)
-    if until is not None:
-        loaded.tasks.append(store.hold_task(dossier.id, delay_seconds=max((until - now).total_seconds(), 0.2)))
 
 
 def send(dossier: Dossier, store: DossierStore, now: datetime) -> None:

@@ -37,13 +37,23 @@ class NewTask:
 
 @dataclass(slots=True)
 class Loaded:
-    """The dossiers of one transaction with the values they had, so that only what changed is written."""
+    """The dossiers of one transaction with the values they had, so that only what changed is written.
+
+    `joins` (hash, declaration, name, whether it is an anchor) are further ways in which a declaration is found.
+    """
 
     dossiers: dict[UUID, Dossier]
     states: dict[UUID, str]
     parts: dict[UUID, tuple[Any, ...]]
     references: dict[UUID, dict[str, str]]
+    owners: dict[UUID, UUID]
     tasks: list[NewTask] = field(default_factory=list)
+    joins: list[tuple[bytes, UUID, str, bool]] = field(default_factory=list)
+
+    def owner(self, part_id: UUID) -> Dossier | None:
+        """The dossier that had this part when it was loaded."""
+        declaration_id = self.owners.get(part_id)
+        return None if declaration_id is None else self.dossiers.get(declaration_id)
 
 
 class DossierStore:
@@ -72,13 +82,19 @@ class DossierStore:
             {dossier.id: dossier.state for dossier in dossiers.values()},
             {part.id: _snapshot(part) for dossier in dossiers.values() for part in dossier.parts},
             {dossier.id: dict(dossier.references) for dossier in dossiers.values()},
+            {row["id"]: row["declaration_id"] for row in parts},
         )
 
     async def save(self, connection: Connection, loaded: Loaded, now: datetime) -> Ready:
         """Write what changed; numbers the events last, as the traders' counters must be locked last."""
         changed = [dossier for dossier in loaded.dossiers.values() if dossier.events or dossier.ready]
+        followers = [change for dossier in changed for change in dossier.take_followers()]
+        loaded.tasks += [self.look_task(change) for change in followers]
         if changed:
             await connection.execute(query("save_declarations"), *_declaration_columns(changed, now))
+        cleared = [(dossier.id, rule) for dossier in changed for rule in dossier.cleared]
+        if cleared:
+            await connection.execute(query("clear_warnings"), *columns(cleared, 2))
         moved = [dossier for dossier in changed if dossier.state != loaded.states[dossier.id]]
         if moved:
             await connection.execute(
@@ -111,7 +127,7 @@ class DossierStore:
     async def _save_numbers(self, connection: Connection, loaded: Loaded) -> None:
         """Numbers an authority gave become search keys, and joins where the manifest says so."""
         searches: list[tuple[UUID, bytes, UUID]] = []
-        joins: list[tuple[bytes, UUID, str]] = []
+        joins = list(loaded.joins)
         for dossier in loaded.dossiers.values():
             known = loaded.references[dossier.id]
             for name, value in dossier.references.items():
@@ -122,16 +138,16 @@ class DossierStore:
         if searches:
             await connection.execute(query("add_search_keys"), *columns(searches, 3))
         if joins:
-            await connection.execute(query("add_join_keys"), *columns(joins, 3))
-            loaded.tasks += [self.match_task(declaration) for _, declaration, _ in joins]
+            await connection.execute(query("add_join_keys"), *columns(joins, 4))
+            loaded.tasks += [self.match_task(declaration) for declaration in dict.fromkeys(row[1] for row in joins)]
 
-    def _learned(self, dossier: Dossier, name: str, value: str) -> list[tuple[bytes, UUID, str]]:
-        kind = self.sets[dossier.message_set].kinds[dossier.kind]
-        join = kind.learned.get(name)
+    def _learned(self, dossier: Dossier, name: str, value: str) -> list[tuple[bytes, UUID, str, bool]]:
+        message_set = self.sets[dossier.message_set]
+        join = message_set.kinds[dossier.kind].learned.get(name)
         if join is None:
             return []
-        digest = join_hash(dossier.message_set, JoinValue(join, (value,)), lambda code: code)
-        return [(digest, dossier.id, join)]
+        digest = join_hash(message_set.key_space, JoinValue(join, (value,)), lambda code: code)
+        return [(digest, dossier.id, join, True)]
 
     async def _save_tasks(self, connection: Connection, loaded: Loaded, moved: Sequence[Dossier]) -> Ready:
         tasks = list(loaded.tasks)
@@ -144,7 +160,7 @@ class DossierStore:
         anchors = [d.id for d in moved if self.sets[d.message_set].kinds[d.kind].anchor]
         if anchors:
             waiting = await connection.fetch(query("find_waiting"), anchors)
-            tasks += [self.match_task(row["declaration"]) for row in waiting]
+            tasks += [self.look_task(row["declaration"]) for row in waiting]
         if tasks:
             rows = [
                 (
@@ -159,11 +175,16 @@ class DossierStore:
             await connection.execute(query("add_tasks"), *columns(rows, 5))
         return [(task.lane, task.id) for task in tasks if task.announce]
 
-    def match_task(self, declaration_id: UUID, *, delay_seconds: float | None = None) -> NewTask:
-        """A look of the matching lane at one declaration, now or after a delay."""
-        delay = self._delay() if delay_seconds is None else delay_seconds
-        announce = delay_seconds is None
-        return NewTask(self.ids.next(), "match", declaration_id, None, delay, announce=announce)
+    def match_task(self, declaration_id: UUID) -> NewTask:
+        """A look of the matching lane at one declaration."""
+        return NewTask(self.ids.next(), "match", declaration_id, None, self._delay())
+
+    def look_task(self, declaration_id: UUID) -> NewTask:
+        """A look at a document that waits for anchors; while one is to come, further anchors ask for no other.
+
+        None is lost by that: who looks locks the anchors first, and whoever moved one held its lock.
+        """
+        return NewTask(uuid5(declaration_id, "look"), "match", declaration_id, None, self._delay())
 
     def hold_task(self, declaration_id: UUID, *, delay_seconds: float) -> NewTask:
         """The one timer of a held declaration, set again at every look: its id is always the same."""

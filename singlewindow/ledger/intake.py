@@ -26,13 +26,13 @@ from singlewindow.messages.filing import (
     FiledUnit,
     filing_key,
     join_hash,
-    series_keys,
     target_key,
 )
 from singlewindow.messages.identifiers import Clock, IdentifierSource, hash_values
 from singlewindow.messages.judgement import Judgement, Problem
 from singlewindow.messages.manifest import MessageSet
 from singlewindow.messages.receipts import ReceiptSigner
+from singlewindow.messages.series import series_of
 
 MAX_BATCH = 256
 """Messages written by one transaction."""
@@ -80,6 +80,12 @@ class Pending:
     targets: dict[UUID, bytes]
     future: asyncio.Future[Outcome]
     deferred: bool = False
+
+    @property
+    def derived_sha256(self) -> bytes | None:
+        """The hash of the XML that JSON was judged as, None for a message in XML."""
+        derived = self.submission.derived
+        return None if derived is None else hashlib.sha256(derived).digest()
 
     @property
     def wanted_keys(self) -> set[bytes]:
@@ -209,7 +215,7 @@ class Intake:
             unit,
             filing_key(space, unit, canonical, body_sha256),
             tuple((join.name, join_hash(space, join, canonical)) for join in unit.joins),
-            series_keys(space, unit, canonical),
+            series_of(space, unit, canonical),
         )
 
     def _key_space(self, submission: Submission) -> str:

@@ -7,18 +7,28 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-from singlewindow.ledger.database import Connection, Record, json_text, query
+from singlewindow.ledger.database import Connection, Record, query
 from singlewindow.ledger.dossiers import columns
 from singlewindow.ledger.feed import event_columns, message_events, number_events
+from singlewindow.ledger.intake_rows import (
+    declaration_columns,
+    filing_columns,
+    join_columns,
+    message_columns,
+    search_columns,
+)
+from singlewindow.ledger.split_documents import warn_of_gaps
+from singlewindow.ledger.versions import refuse_older, refuse_older_changes
 from singlewindow.messages.filing import (
+    OLDER_MESSAGE,
     FiledUnit,
     Occupant,
     judge_against,
-    missing_parts,
 )
-from singlewindow.messages.identifiers import IdentifierSource, hash_search
+from singlewindow.messages.identifiers import IdentifierSource
 from singlewindow.messages.judgement import Problem
 from singlewindow.messages.manifest import MessageSet
+from singlewindow.messages.matching import UNKNOWN_TARGET
 from singlewindow.messages.receipts import ReceiptSigner, declaration_entry
 
 if TYPE_CHECKING:
@@ -84,16 +94,17 @@ class IntakeTransaction:
             _judge_within(pending)
         wanted = [(pending, unit) for pending in batch for unit in pending.units if unit.verdict == "received"]
         if wanted:
-            won = await connection.fetch(query("take_filing_keys"), *_filing_columns(wanted))
+            won = await connection.fetch(query("take_filing_keys"), *filing_columns(wanted))
             taken = {row["key_hash"] for row in won}
             await _judge_lost(
                 connection,
                 [(p, unit) for p, unit in wanted if unit.key_hash not in taken],
             )
+        await _find_targets(connection, batch)
+        await refuse_older_changes(connection, batch)
         for pending in batch:
             _follow_first(pending)
-        await _find_targets(connection, batch)
-        await _warn_of_missing_parts(connection, batch)
+        await warn_of_gaps(connection, batch)
         for _pending, unit in wanted:
             if unit.verdict == "received" and unit.unit.intent == "save":
                 unit.verdict = "saved"
@@ -113,24 +124,24 @@ class IntakeTransaction:
         events = [new for p in batch for new in message_events(p, decided[p.message_id].receipt, self._ids)]
         await connection.execute(
             query("store_messages"),
-            *_message_columns(batch, decided),
-            *_declaration_columns(kept),
-            *_search_columns(kept),
-            *self._join_columns(kept),
+            *message_columns(batch, [decided[pending.message_id].receipt for pending in batch]),
+            *declaration_columns(kept, self._sets),
+            *search_columns(kept),
+            *join_columns(kept, self._sets),
             *columns(tasks, 2),
             self._delay(),
             *event_columns(events),
         )
+        await _store_derived(connection, batch)
         await number_events(connection, events)
         return [("match", task) for task, _ in tasks]
 
-    def _join_columns(self, kept: Sequence[tuple[Pending, FiledUnit]]) -> list[list[Any]]:
-        rows = []
-        for pending, unit in kept:
-            anchor = self._sets[pending.submission.message_set].kinds[unit.unit.kind].anchor
-            if unit.verdict == "received" and unit.unit.action == "new":
-                rows += [(digest, unit.id, name, anchor) for name, digest in unit.joins]
-        return columns(rows, 4)
+
+async def _store_derived(connection: Connection, batch: Sequence[Pending]) -> None:
+    """The XML of messages that came as JSON, each with its own hash."""
+    rows = [(p.message_id, p.submission.derived, p.derived_sha256) for p in batch if p.derived_sha256 is not None]
+    if rows:
+        await connection.execute(query("store_derived"), *columns(rows, 3))
 
 
 async def _replay_by_key(connection: Connection, batch: Sequence[Pending]) -> dict[UUID, Outcome]:
@@ -184,9 +195,10 @@ async def _judge_lost(connection: Connection, lost: list[tuple[Pending, FiledUni
         pending_occupants = occupant if unit.verdict != "received" else None
         if pending_occupants is not None and pending_occupants.trader == pending.submission.trader:
             unit.occupant = pending_occupants
+    await refuse_older(connection, [(p, unit) for p, unit in lost if unit.supersedes])
     passed = [(p, unit) for p, unit in lost if unit.verdict == "received"]
     if passed:
-        await connection.execute(query("pass_filing_keys"), *_filing_columns(passed))
+        await connection.execute(query("pass_filing_keys"), *filing_columns(passed))
 
 
 def _follow_first(pending: Pending) -> None:
@@ -229,29 +241,8 @@ async def _find_targets(connection: Connection, batch: Sequence[Pending]) -> Non
 
 def _unknown_target(unit: FiledUnit) -> Problem:
     text = f"no {unit.unit.kind} with this key was filed here; the {unit.unit.action} is passed on as it is"
-    return Problem("match.unknown-target", text, severity="warning", ordinal=unit.unit.ordinal)
-
-
-async def _warn_of_missing_parts(connection: Connection, batch: Sequence[Pending]) -> None:
-    split = [(p, unit) for p in batch for unit in p.units if unit.series and unit.verdict == "received"]
-    if not split:
-        return
-    hashes = [digest for _, unit in split for digest in unit.series.values()]
-    rows = await connection.fetch(query("find_filings"), hashes)
-    known = {row["key_hash"] for row in rows}
-    for pending, unit in split:
-        present = known | {other.key_hash for other in pending.units}
-        absent = [number for number, digest in unit.series.items() if digest not in present]
-        if absent:
-            plural = "parts" if len(absent) > 1 else "part"
-            text = f"{plural} {missing_parts(absent)} missing of {len(unit.series)}"
-            warning = Problem(
-                "match.parts-missing",
-                text,
-                severity="warning",
-                ordinal=unit.unit.ordinal,
-            )
-            unit.problems = (*unit.problems, warning)
+    text_zh = "本窗口未收到过该业务主键的原单证;报文照常转发"
+    return Problem(UNKNOWN_TARGET, text, severity="warning", message_zh=text_zh, ordinal=unit.unit.ordinal)
 
 
 async def _replay_by_content(connection: Connection, batch: Sequence[Pending]) -> dict[UUID, Outcome]:
@@ -289,6 +280,9 @@ def _refuse(pending: Pending) -> Outcome | None:
     if any(verdict in {"received", "saved", "duplicate"} for verdict in verdicts):
         return None
     entries = [declaration_entry(unit) for unit in pending.units]
+    if any(problem.rule == OLDER_MESSAGE for unit in pending.units for problem in unit.problems):
+        detail = "it is older than the version in force; the authority would ignore it"
+        return Outcome(pending.message_id, refusal=(409, "conflict", detail), entries=entries)
     if "conflict" in verdicts:
         detail = "another declaration with other content stands under this key"
         return Outcome(pending.message_id, refusal=(409, "conflict", detail), entries=entries)
@@ -305,6 +299,7 @@ def receipt_payload(pending: Pending) -> dict[str, Any]:
     """The receipt's content: what was true at this moment, and nothing that could change."""
     submission = pending.submission
     warnings = [problem.as_json() for problem in submission.judgement.problems if problem.severity != "error"]
+    envelope = submission.judgement.envelope
     return {
         "message_id": str(pending.message_id),
         "message_set": submission.message_set,
@@ -315,83 +310,8 @@ def receipt_payload(pending: Pending) -> dict[str, Any]:
         "trader": str(submission.trader),
         "environment": submission.environment,
         "signature_check": "present-not-verified" if submission.judgement.signed else "absent",
+        **({"derived_sha256": pending.derived_sha256.hex()} if pending.derived_sha256 is not None else {}),
+        **({"envelope": envelope} if envelope else {}),
         "warnings": warnings,
         "declarations": [declaration_entry(unit) for unit in pending.units],
     }
-
-
-def _filing_columns(units: Sequence[tuple[Pending, FiledUnit]]) -> list[list[Any]]:
-    rows = [
-        (
-            unit.key_hash,
-            unit.id,
-            pending.message_id,
-            pending.submission.trader,
-            pending.sha256,
-            unit.unit.content_sha256,
-            "saved" if unit.unit.intent == "save" else "received",
-        )
-        for pending, unit in units
-    ]
-    return columns(rows, 7)
-
-
-def _message_columns(batch: Sequence[Pending], decided: Mapping[UUID, Outcome]) -> list[list[Any]]:
-    rows = [
-        (
-            p.message_id,
-            p.submission.trader,
-            p.submission.message_set,
-            p.submission.root,
-            p.sha256,
-            len(p.submission.body),
-            p.received_at,
-            decided[p.message_id].receipt,
-            p.submission.body,
-        )
-        for p in batch
-    ]
-    return columns(rows, 9)
-
-
-def _declaration_columns(kept: Sequence[tuple[Pending, FiledUnit]]) -> list[list[Any]]:
-    rows = [
-        (
-            unit.id,
-            p.message_id,
-            unit.unit.ordinal,
-            p.submission.trader,
-            p.submission.message_set,
-            unit.unit.kind,
-            unit.unit.action,
-            json_text(unit.unit.key),
-            unit.verdict,
-            p.received_at,
-            json_text({**unit.unit.facts, "join_keys": _join_keys(unit)}),
-            json_text([problem.as_json() for problem in (*unit.unit.problems, *unit.problems)]),
-            unit.target_id,
-            unit.supersedes,
-        )
-        for p, unit in kept
-    ]
-    return columns(rows, 14)
-
-
-def _join_keys(unit: FiledUnit) -> dict[str, dict[str, str]]:
-    """The readable keys under which partners will be found, for `waiting_for`."""
-    return {join.name: {str(place): value for place, value in enumerate(join.values)} for join in unit.unit.joins[:8]}
-
-
-def _search_columns(kept: Sequence[tuple[Pending, FiledUnit]]) -> list[list[Any]]:
-    rows = [
-        (p.submission.trader, hash_search(value), unit.id)
-        for p, unit in kept
-        for value in dict.fromkeys(
-            (
-                *unit.unit.key.values(),
-                *(v for vs in unit.unit.search.values() for v in vs),
-            )
-        )
-        if value
-    ]
-    return columns(rows, 3)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal
+from typing import Any, Literal
 from uuid import UUID
 
 from singlewindow.ledger.database import Connection, query
@@ -20,6 +20,9 @@ from singlewindow.messages.routing import advance, plan
 
 UNSENT = frozenset({"planned", "pending", "dead_letter", "needs_reconciliation"})
 """States of a part that no agency has."""
+
+OWN_FACTS = frozenset({"followers", "parts_complete"})
+"""What the ledger noted of a declaration, whatever its documents say."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,11 +80,9 @@ async def take_words(
 
 def find_part(loaded: Loaded, part_id: UUID) -> tuple[Dossier | None, Part | None]:
     """The dossier and part of a task id."""
-    for dossier in loaded.dossiers.values():
-        part = dossier.part(part_id)
-        if part is not None:
-            return dossier, part
-    return None, None
+    dossier = loaded.owner(part_id)
+    part = dossier.part(part_id) if dossier is not None else None
+    return (None, None) if part is None else (dossier, part)
 
 
 def find_addressed(loaded: Loaded, word: Word) -> tuple[Dossier | None, Part | None]:
@@ -100,11 +101,36 @@ def _follow_up(store: DossierStore, loaded: Loaded, dossier: Dossier, now: datet
         return
     if dossier.action == "delete":
         _cancel(target, now)
-    elif (kind.replaces or dossier.action == "change") and target.facts != dossier.facts:
-        target.facts = {**dossier.facts, "join_keys": target.facts.get("join_keys", {})}
-        target.record("amended", by=str(dossier.id))
+    elif (kind.replaces or dossier.action == "change") and _is_news(target, dossier):
+        loaded.joins += _amend(target, dossier, anchor=message_set.kinds[target.kind].anchor)
         if target.matched:
             plan(target, message_set, now, store.ids.next)
+
+
+def _amend(target: Dossier, change: Dossier, *, anchor: bool) -> list[tuple[bytes, UUID, str, bool]]:
+    """Give a target its change's content; the ways to find it that the change added.
+
+    An amendment of a kind of its own names its target alone, so that the target keeps its keys.
+    """
+    named = change if change.kind == target.kind else target
+    own = {name: value for name, value in target.facts.items() if name in OWN_FACTS}
+    target.facts = {**_content(change), **own, "join_keys": named.facts.get("join_keys", {})}
+    target.record("amended", by=str(change.id))
+    return [
+        (bytes.fromhex(digest), target.id, name, anchor)
+        for name, digest in change.facts.get("change", {}).get("joins", [])
+    ]
+
+
+def _is_news(target: Dossier, change: Dossier) -> bool:
+    """Whether a change says anything that its target does not."""
+    found_alike = target.kind != change.kind or target.facts.get("join_keys") == change.facts.get("join_keys")
+    return not found_alike or _content(target) != _content(change)
+
+
+def _content(dossier: Dossier) -> dict[str, Any]:
+    """The facts its document states, without what the ledger noted beside them."""
+    return {name: value for name, value in dossier.facts.items() if name not in {*OWN_FACTS, "change", "join_keys"}}
 
 
 def _has_just_ended(dossier: Dossier, kind: Kind, loaded: Loaded) -> bool:

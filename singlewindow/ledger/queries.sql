@@ -226,9 +226,20 @@ FROM unnest($1::uuid[], $3::text[], $4::bool[], $5::text[], $6::text[], $7::text
 WHERE declaration.id = d.id
 
 -- name: save_filings
--- Lets a key's row follow its declaration's state, so that a dead one frees it.
-UPDATE filing SET state = d.state FROM unnest($1::uuid[], $2::text[]) AS d(id, state)
-WHERE filing.declaration_id = d.id AND filing.state <> d.state
+-- Lets a key's row follow its declaration's state, so that a dead one frees it; locked in the order of the keys, as
+-- whoever files takes them.
+WITH locked AS (
+    SELECT key_hash FROM filing WHERE declaration_id = ANY($1::uuid[]) ORDER BY key_hash FOR UPDATE
+)
+UPDATE filing SET state = d.state FROM locked, unnest($1::uuid[], $2::text[]) AS d(id, state)
+WHERE filing.key_hash = locked.key_hash AND filing.declaration_id = d.id AND filing.state <> d.state
+
+-- name: clear_warnings
+-- Takes back the warnings of rules that no longer hold.
+UPDATE declaration SET warnings = coalesce((
+    SELECT jsonb_agg(w ORDER BY place) FROM jsonb_array_elements(warnings) WITH ORDINALITY AS e(w, place)
+    WHERE w->>'rule' IS DISTINCT FROM c.rule), '[]')
+FROM unnest($1::uuid[], $2::text[]) AS c(id, rule) WHERE declaration.id = c.id
 
 -- name: save_parts
 -- Writes parts, new or changed.
@@ -250,9 +261,9 @@ INSERT INTO search_key (trader, value_hash, declaration_id)
 SELECT * FROM unnest($1::uuid[], $2::bytea[], $3::uuid[]) ON CONFLICT DO NOTHING
 
 -- name: add_join_keys
--- Lets later documents find an anchor by a number that came later.
+-- Lets documents find each other by a number that came later, from an authority or with a change.
 INSERT INTO join_key (hash, declaration_id, name, anchor)
-SELECT h, d, n, true FROM unnest($1::bytea[], $2::uuid[], $3::text[]) AS j(h, d, n) ON CONFLICT DO NOTHING
+SELECT * FROM unnest($1::bytea[], $2::uuid[], $3::text[], $4::bool[]) ON CONFLICT DO NOTHING
 
 -- name: find_waiting
 -- The held documents linked to these anchors.
@@ -301,17 +312,47 @@ INSERT INTO case_link (anchor, declaration, role)
 SELECT l.anchor, l.declaration, d.kind
 FROM unnest($1::uuid[], $2::uuid[]) AS l(anchor, declaration) JOIN declaration d ON d.id = l.declaration
 ON CONFLICT DO NOTHING
-RETURNING anchor, declaration
+RETURNING anchor, declaration, role,
+    (SELECT d.state FROM declaration d WHERE d.id = case_link.declaration) AS state
 
 -- name: linked_to_anchors
 -- What is linked to these anchors, as matching looks at it.
-SELECT l.anchor AS side, d.id, d.trader, d.kind, d.state, d.facts
+SELECT l.anchor AS side, d.id, d.trader, d.kind, d.state, d.facts->'join_keys' AS join_keys
 FROM case_link l JOIN declaration d ON d.id = l.declaration WHERE l.anchor = ANY($1::uuid[])
 
 -- name: anchors_of
 -- The anchors these documents are linked to.
-SELECT l.declaration AS side, d.id, d.trader, d.kind, d.state, d.facts
+SELECT l.declaration AS side, d.id, d.trader, d.kind, d.state, d.facts->'join_keys' AS join_keys
 FROM case_link l JOIN declaration d ON d.id = l.anchor WHERE l.declaration = ANY($1::uuid[])
+
+-- name: read_facts
+-- What the difference report compares of these declarations.
+SELECT id, facts FROM declaration WHERE id = ANY($1::uuid[])
+
+-- name: find_series
+-- The living parts of the split documents that these declarations are parts of.
+SELECT DISTINCT o.hash, d.id, d.facts->>'msgCount' AS count, d.facts->>'msgSeqNo' AS number
+FROM join_key s JOIN join_key o ON o.hash = s.hash AND o.anchor = s.anchor AND o.name = s.name
+    JOIN declaration d ON d.id = o.declaration_id
+WHERE s.declaration_id = ANY($1::uuid[]) AND s.name = 'series' AND d.state NOT IN ('saved', 'rejected', 'cancelled')
+
+-- name: read_series
+-- The living parts under these hashes of split documents.
+SELECT o.hash, d.id, d.facts->>'msgCount' AS count, d.facts->>'msgSeqNo' AS number
+FROM join_key o JOIN declaration d ON d.id = o.declaration_id
+WHERE o.hash = ANY($1::bytea[]) AND o.name = 'series' AND d.state NOT IN ('saved', 'rejected', 'cancelled')
+
+-- name: newest_versions
+-- The newest appTime among the declarations of a trader that share a number, for each target: itself and what acts on it.
+SELECT t.target, max(d.facts->>'app_time') AS app_time
+FROM unnest($1::uuid[], $2::uuid[], $3::bytea[]) AS t(trader, target, value_hash)
+    JOIN search_key s ON s.trader = t.trader AND s.value_hash = t.value_hash
+    JOIN declaration d ON d.id = s.declaration_id AND (d.id = t.target OR d.target_id = t.target)
+WHERE d.state <> 'saved' GROUP BY t.target
+
+-- name: give_back_filing_keys
+-- Frees the business keys of declarations that are not taken after all.
+DELETE FROM filing WHERE declaration_id = ANY($1::uuid[])
 
 -- ── reading ─────────────────────────────────────────────────────────────────
 

@@ -9,11 +9,11 @@ from typing import Any
 from uuid import UUID
 
 from singlewindow.ledger.database import Connection, Database, Record, query
+from singlewindow.ledger.match_report import match_report
 from singlewindow.ledger.proving import read_proof
 from singlewindow.ledger.views import declaration_view, instant
 from singlewindow.messages.identifiers import hash_search
 from singlewindow.messages.manifest import MessageSet
-from singlewindow.messages.matching import differences
 
 MAX_LINKS = 200
 """Links shown of one declaration."""
@@ -136,13 +136,13 @@ class Reader:
             own = [row for row in (anchor, *members) if row["trader"] == trader]
             views = {view["id"]: view for view in await self._views(connection, own)}
         shown = [_seen(row, trader, views) for row in (anchor, *members)]
-        report = [_match_entry(anchor, member, trader) for member in members]
+        message_set = self._sets[anchor["message_set"]]
         return {
             "case_id": str(case_id),
             "anchor": shown[0],
             "documents": shown[1:],
             "waiting_for": _awaited(anchor, trader),
-            "match": [entry for entry in report if entry["differences"]],
+            "match": match_report(anchor, members, trader, message_set=message_set),
         }
 
     async def feed(self, trader: UUID, *, after: int, limit: int) -> list[View]:
@@ -208,17 +208,3 @@ def _awaited(anchor: Record, trader: UUID) -> list[View]:
     """What a case waits for; the keys are the anchor's content and shown to its owner alone."""
     own = anchor["trader"] == trader
     return [entry if own else {"kind": entry["kind"]} for entry in anchor["waiting_for"]]
-
-
-def _match_entry(anchor: Record, member: Record, trader: UUID) -> View:
-    """Where a document differs from the anchor: the fields for both, each side's values only to its owner."""
-    found = differences(anchor["facts"], member["facts"]) if member["kind"] in {"order", "waybill"} else []
-    rows = []
-    for difference in found:
-        row: View = {"field": difference["field"]}
-        if anchor["trader"] == trader:
-            row[anchor["kind"]] = difference["anchor"]
-        if member["trader"] == trader:
-            row[member["kind"]] = difference["partner"]
-        rows.append(row)
-    return {"kind": member["kind"], "keys": member["keys"], "differences": rows}

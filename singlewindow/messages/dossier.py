@@ -60,7 +60,7 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One change to be recorded: its type (`state`, `part`, `linked`, `warning`, `anomaly`, `reference`) and data."""
+    """One change to be recorded: its type (`state`, `part`, `linked`, `warning`, `anomaly`, `reference` …) and data."""
 
     type: str
     data: dict[str, Any]
@@ -70,7 +70,8 @@ class Event:
 class Dossier:
     """A declaration as decisions see it.
 
-    `events`, `ready` (parts to be sent) and `again` (parts to be sent after a pause) are what a decision produced.
+    `events`, `ready` (parts to be sent), `again` (parts to be sent after a pause) and `cleared` (rules whose warnings
+    no longer hold) are what a decision produced.
     """
 
     id: UUID
@@ -91,6 +92,7 @@ class Dossier:
     events: list[Event] = field(default_factory=list)
     ready: list[Part] = field(default_factory=list)
     again: list[Part] = field(default_factory=list)
+    cleared: list[str] = field(default_factory=list)
 
     def part(self, part_id: UUID) -> Part | None:
         """The part with this id."""
@@ -100,6 +102,20 @@ class Dossier:
     def principal(self) -> Part | None:
         """The part that carries the declaration's state, once planned."""
         return next((part for part in self.parts if part.principal), None)
+
+    def follow(self, change: UUID) -> None:
+        """Remember a change that waits until this declaration is sent."""
+        known = self.facts.get("followers", [])
+        if str(change) not in known:
+            self.facts = {**self.facts, "followers": [*known, str(change)]}
+            self.record("change_waits", by=str(change))
+
+    def take_followers(self) -> list[UUID]:
+        """The changes to look at again, each once, now that this was sent or withdrawn; none before."""
+        if "followers" not in self.facts or (not self.matched and self.state in {"received", "held"}):
+            return []
+        self.facts = dict(self.facts)
+        return [UUID(change) for change in self.facts.pop("followers")]
 
     def record(self, event_type: str, /, **data: Any) -> None:
         """Note an event for the trader's feed."""

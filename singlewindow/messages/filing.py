@@ -2,31 +2,37 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 from uuid import UUID
 
 from singlewindow.messages.identifiers import hash_key
 from singlewindow.messages.judgement import JoinValue, Problem, Unit
 from singlewindow.messages.lifecycle import FREE_KEY
 
+if TYPE_CHECKING:
+    from singlewindow.messages.series import Series
+
 Canonical = Callable[[str], str]
 """Maps a company code to the one under which its company is compared (the register of companies)."""
+
+OLDER_MESSAGE = "CEB-R91"
+"""The rule against filing what is older than the version in force."""
+
+_APP_TIME = re.compile(r"[0-9]{14}")
 
 
 @dataclass(slots=True)
 class FiledUnit:
-    """One declaration of a message on its way into the ledger; the verdict is set by the transaction.
-
-    `series` maps the sequence numbers of a message split in parts to their key hashes.
-    """
+    """One declaration of a message on its way into the ledger; the verdict is set by the transaction."""
 
     id: UUID
     unit: Unit
     key_hash: bytes
     joins: tuple[tuple[str, bytes], ...]
-    series: dict[int, bytes] = field(default_factory=dict)
+    series: Series | None = None
     verdict: str = "received"
     of: UUID | None = None
     supersedes: UUID | None = None
@@ -58,62 +64,33 @@ class Occupant:
         return self.state not in FREE_KEY
 
 
-MOST_PARTS = 1000
-"""Parts of a split document that are looked for; more are not warned about."""
-
-
-def filing_key(message_set: str, unit: Unit, canonical: Canonical, body_sha256: bytes) -> bytes:
-    """The hash a declaration is filed under.
+def filing_key(key_space: str, unit: Unit, canonical: Canonical, body_sha256: bytes) -> bytes:
+    """The hash a declaration is filed under; editions of one standard share the key space.
 
     A change or delete is keyed by its message's bytes too: it never conflicts, only the very same message is a repeat,
     and going back to an earlier content is a change like any other.
     """
-    values = _canonical_values(unit, canonical)
-    scope = [message_set, unit.kind, unit.action]
+    values = [value for _, value in canonical_values(unit, canonical)]
+    scope = [key_space, unit.kind, unit.action]
     if unit.action == "new":
         return hash_key(scope, values)
     return hash_key(scope, [*values, body_sha256.hex()])
 
 
-def target_key(message_set: str, unit: Unit, canonical: Canonical) -> bytes:
+def target_key(key_space: str, unit: Unit, canonical: Canonical) -> bytes:
     """The hash of the declaration that a change or delete acts on."""
-    return hash_key([message_set, unit.kind, "new"], _canonical_values(unit, canonical))
+    return hash_key([key_space, unit.kind, "new"], [value for _, value in canonical_values(unit, canonical)])
 
 
-def _canonical_values(unit: Unit, canonical: Canonical) -> list[str]:
-    return [canonical(value) if name in unit.company_keys else value for name, value in unit.key.items()]
+def canonical_values(unit: Unit, canonical: Canonical) -> list[tuple[str, str]]:
+    """The business key by name, company codes replaced by those under which their companies are compared."""
+    return [(name, canonical(value) if name in unit.company_keys else value) for name, value in unit.key.items()]
 
 
-def join_hash(message_set: str, join: JoinValue, canonical: Canonical) -> bytes:
+def join_hash(key_space: str, join: JoinValue, canonical: Canonical) -> bytes:
     """The hash by which an anchor and its partners meet."""
     values = [canonical(value) if place in join.company else value for place, value in enumerate(join.values)]
-    return hash_key([message_set, "join", join.name], values)
-
-
-def series_keys(message_set: str, unit: Unit, canonical: Canonical) -> dict[int, bytes]:
-    """For a document that is part k of n: the key hash of each of the n parts (at most 1,000), else nothing."""
-    count, sequence_name = _int(unit.facts.get("msgCount")), "msgSeqNo"
-    if unit.action != "new" or sequence_name not in unit.key or not 1 < count <= MOST_PARTS:
-        return {}
-    return {
-        number: filing_key(message_set, _renumbered(unit, sequence_name, number), canonical, b"")
-        for number in range(1, count + 1)
-    }
-
-
-def _renumbered(unit: Unit, name: str, number: int) -> Unit:
-    return Unit(
-        unit.ordinal,
-        unit.kind,
-        {**unit.key, name: str(number)},
-        unit.company_keys,
-        action=unit.action,
-    )
-
-
-def _int(text: Any) -> int:
-    digits = str(text)
-    return int(digits) if digits.isascii() and digits.isdigit() and len(digits) <= len(str(MOST_PARTS)) else 0
+    return hash_key([key_space, "join", join.name], values)
 
 
 def judge_against(filed: FiledUnit, occupant: Occupant | None, trader: UUID) -> None:
@@ -131,12 +108,22 @@ def judge_against(filed: FiledUnit, occupant: Occupant | None, trader: UUID) -> 
     filed.of = occupant.declaration_id if occupant.trader == trader else None
 
 
-def missing_parts(numbers: list[int]) -> str:
-    """A list of numbers as ranges: 1, 2, 3, 5 reads `1–3, 5`."""
-    ranges: list[list[int]] = []
-    for number in numbers:
-        if ranges and ranges[-1][1] == number - 1:
-            ranges[-1][1] = number
-        else:
-            ranges.append([number, number])
-    return ", ".join(str(first) if first == last else f"{first}–{last}" for first, last in ranges)
+def is_older(filed_at: str, newest: str) -> bool:
+    """Whether one appTime (14 digits, yyyyMMddHHmmss) is strictly before another; false of anything else."""
+    return bool(_APP_TIME.fullmatch(filed_at) and _APP_TIME.fullmatch(newest)) and filed_at < newest
+
+
+def older_message(filed_at: str, newest: str, *, ordinal: int) -> Problem:
+    """Why a lawful declaration is not taken: its authority would record it and do nothing (−301014)."""
+    return Problem(
+        f"rule.{OLDER_MESSAGE}",
+        f"appTime {filed_at} is older than {newest} of the version in force; the authority ignores it (-301014)",
+        rule=OLDER_MESSAGE,
+        message_zh=f"appTime {filed_at} 早于现有版本的 {newest};海关对旧报文不做处理(-301014)",
+        ordinal=ordinal,
+        element="appTime",
+        value=filed_at,
+        allowed=f"{newest} or later",
+        hint="file it again with the present time as its appTime",
+        hint_zh="请以当前时间作为 appTime 重新申报",
+    )

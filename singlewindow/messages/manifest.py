@@ -6,8 +6,11 @@ attribute, `.` for the unit itself. Conditions are XPath 1.0 with the set's own 
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
+
+from singlewindow.errors import ConfigurationError
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,6 +157,22 @@ class Holding:
 
 
 @dataclass(frozen=True, slots=True)
+class Matching:
+    """How far linked documents may differ before it is reported: absolute amounts in their currency, kilograms.
+
+    Decimal texts, so that 0.01 is exactly that. Raises ConfigurationError for anything but a number from zero up.
+    """
+
+    amount_tolerance: str = "0"
+    weight_tolerance: str = "0"
+
+    def __post_init__(self) -> None:
+        for text in (self.amount_tolerance, self.weight_tolerance):
+            if not re.fullmatch(r"[0-9]+(\.[0-9]+)?", text, re.ASCII):
+                raise ConfigurationError(f'matching: a tolerance is a decimal number such as "0.01", not {text!r}')
+
+
+@dataclass(frozen=True, slots=True)
 class MessageSet:
     """One installed message set.
 
@@ -190,6 +209,7 @@ class MessageSet:
     encodings: tuple[str, ...] = ()
     qualified: bool = True
     raised: tuple[str, ...] = ()
+    matching: Matching = field(default_factory=Matching)
 
     @property
     def element_namespace(self) -> str:

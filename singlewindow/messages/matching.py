@@ -1,28 +1,36 @@
-"""Matching: what an anchor or a dependent document still waits for, and where linked documents differ."""
+"""Matching: what a document still waits for, how long it is kept back, and what happens when that time is over."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from decimal import Decimal, InvalidOperation
-from typing import Any
+from typing import Any, Literal
 from uuid import UUID
 
 from singlewindow.messages.dossier import Dossier
 from singlewindow.messages.lifecycle import FREE_KEY, STATES
 from singlewindow.messages.manifest import Holding, Kind, Partner
 
+Awaited = list[dict[str, Any]]
+"""What a document waits for, as `waiting_for` shows it."""
+
+MOST_AWAITED = 100
+"""Entries of `waiting_for`; a last one then says how many `more` there are."""
+
+UNKNOWN_TARGET = "match.unknown-target"
+"""The warning that what a document acts on was not filed here."""
+
 
 @dataclass(frozen=True, slots=True)
 class Linked:
-    """The other end of a link, as far as matching looks at it."""
+    """The other end of a link, as far as matching looks at it; `join_keys` are the readable keys it is found by."""
 
     id: UUID
     trader: UUID
     kind: str
     state: str
-    facts: dict[str, Any]
+    join_keys: dict[str, dict[str, str]] = field(default_factory=dict)
 
     @property
     def alive(self) -> bool:
@@ -30,7 +38,27 @@ class Linked:
         return self.state not in FREE_KEY
 
 
-def missing_partners(dossier: Dossier, kind: Kind, links: Sequence[Linked]) -> list[dict[str, Any]]:
+def awaited(dossier: Dossier, kind: Kind, links: Sequence[Linked], *, target: Dossier | None = None) -> Awaited:
+    """Everything a document waits for: a new one its partners and anchors, a change the sending of its target.
+
+    A deletion waits for nobody.
+    """
+    if dossier.action != "new":
+        return unsent_target(dossier, target)
+    waiting = [*missing_partners(dossier, kind, links), *pending_anchors(dossier, kind, links)]
+    more = len(waiting) - MOST_AWAITED
+    return waiting if more <= 0 else [*waiting[:MOST_AWAITED], {"kind": waiting[-1]["kind"], "more": more}]
+
+
+def unsent_target(dossier: Dossier, target: Dossier | None) -> Awaited:
+    """The target of a change, while its authority cannot know it yet."""
+    if dossier.action != "change" or target is None or target.matched or target.state not in {"received", "held"}:
+        return []
+    key = dossier.facts.get("change", {}).get("key", {})
+    return [{"kind": target.kind, "key": key, "state": target.state, "until": "submitted"}]
+
+
+def missing_partners(dossier: Dossier, kind: Kind, links: Sequence[Linked]) -> Awaited:
     """The required partners that no living document fills, each with the key it will be found by."""
     present = {link.kind for link in links if link.alive}
     needed = [partner for partner in kind.partners if partner.required and partner.kind not in present]
@@ -38,76 +66,67 @@ def missing_partners(dossier: Dossier, kind: Kind, links: Sequence[Linked]) -> l
 
 
 def _key_of(dossier: Dossier, partner: Partner) -> dict[str, str]:
+    return _join_keys(dossier).get(partner.join, {})
+
+
+def _join_keys(dossier: Dossier) -> dict[str, dict[str, str]]:
     keys: dict[str, dict[str, str]] = dossier.facts.get("join_keys", {})
-    return keys.get(partner.join, {})
+    return keys
 
 
-def pending_anchors(kind: Kind, links: Sequence[Linked]) -> list[dict[str, Any]]:
+def pending_anchors(dossier: Dossier, kind: Kind, links: Sequence[Linked]) -> Awaited:
     """The known anchors that have not come as far as this kind waits for; a negative end blocks nobody."""
     if kind.waits_until is None:
         return []
-    wanted = STATES[kind.waits_until].rank
+    wanted, shared = STATES[kind.waits_until].rank, set(_join_keys(dossier))
     return [
-        {"kind": link.kind, "state": link.state, "until": kind.waits_until}
+        {"kind": link.kind, "key": _shared_key(link, shared), "state": link.state, "until": kind.waits_until}
         for link in links
         if STATES[link.state].rank < wanted and link.alive
     ]
 
 
-def must_hold(dossier: Dossier, holding: Holding, now: datetime) -> bool:
-    """True while the holding policy keeps a document back for what it waits for."""
-    if holding.policy == "off":
-        return False
-    return holding.policy == "until-complete" or now < hold_ends(dossier, holding)
+def _shared_key(link: Linked, names: set[str]) -> dict[str, str]:
+    """The key by which two documents met: both hold it, so that it may be shown to either."""
+    return next((key for name, key in sorted(link.join_keys.items()) if name in names), {})
 
 
 def hold_ends(dossier: Dossier, holding: Holding) -> datetime:
-    """When the `timeout` policy lets it go."""
+    """The limit: when `timeout` lets it go, and when `until-complete` calls for a person."""
     return dossier.received_at + timedelta(seconds=holding.timeout_seconds)
 
 
-COMPARED = ("total", "currency", "gross_weight")
-"""Facts compared one by one between an anchor and its partner, where both state them."""
-
-LINE_FIELDS = ("currency", "quantity", "total")
-"""Fields of the goods lines compared by line number (gnum)."""
+Move = Literal["send", "hold", "send_incomplete", "call_for_attention"]
 
 
-def differences(anchor: dict[str, Any], partner: dict[str, Any]) -> list[dict[str, str]]:
-    """The fields in which two documents of one consignment differ: `field`, the anchor's and the partner's value."""
-    found = [
-        {"field": name, "anchor": str(anchor[name]), "partner": str(partner[name])}
-        for name in COMPARED
-        if anchor.get(name) and partner.get(name) and not _equal(anchor[name], partner[name])
-    ]
-    return found + _line_differences(anchor.get("lines") or [], partner.get("lines") or [])
+def next_move(dossier: Dossier, waiting: Awaited, holding: Holding, now: datetime) -> Move:
+    """What to do with a document that waits for this; held past its limit it is sent, or a person is called once."""
+    if not waiting:
+        return "send"
+    if holding.policy == "off":
+        return "send_incomplete"
+    if now < hold_ends(dossier, holding):
+        return "hold"
+    if holding.policy == "timeout":
+        return "send_incomplete"
+    return "hold" if dossier.attention else "call_for_attention"
 
 
-def _line_differences(anchor: list[dict[str, Any]], partner: list[dict[str, Any]]) -> list[dict[str, str]]:
-    theirs = {str(line.get("number")): line for line in partner}
-    if not theirs or not anchor:
-        return []
-    found = []
-    for line in anchor:
-        number = str(line.get("number"))
-        other = theirs.get(number)
-        if other is None:
-            found.append({"field": f"lines[{number}]", "anchor": "present", "partner": "absent"})
-            continue
-        found += [
-            {
-                "field": f"lines[{number}].{name}",
-                "anchor": str(line[name]),
-                "partner": str(other[name]),
-            }
-            for name in LINE_FIELDS
-            if line.get(name) and other.get(name) and not _equal(line[name], other[name])
-        ]
-    return found
+def call_for_attention(dossier: Dossier, waiting: Awaited) -> None:
+    """Note, once, that a held document is incomplete past its limit. It stays held; sending it clears the attention."""
+    kinds = ", ".join(dict.fromkeys(str(entry["kind"]) for entry in waiting))
+    dossier.attention = f"incomplete: waits for {kinds}"
+    dossier.record("incomplete", waiting_for=waiting, attention=dossier.attention)
 
 
-def _equal(left: Any, right: Any) -> bool:
-    try:
-        return Decimal(str(left)) == Decimal(str(right))
-    except InvalidOperation:
-        return str(left) == str(right)
+def note_incomplete(dossier: Dossier, waiting: Awaited) -> None:
+    """Warn that a document goes out without what it waited for; one that was held tells that its time is over."""
+    if dossier.state == "held":
+        dossier.record("hold_ended", waiting_for=waiting)
+    dossier.record(
+        "warning",
+        code="match.incomplete",
+        message="sent without what it waited for",
+        message_zh="未等到所需单证即发送",
+        missing=waiting,
+    )

@@ -163,16 +163,14 @@ class UnitJudge:
         return self._message.judgement(tuple(units), (*_in_order(problems), *warnings), truncated=truncated)
 
     def _read_unit(self, element: Element, ordinal: int, findings: list[Finding] | None, most: int) -> Unit:
-        broken = self._unrelated(self._broken.of(ordinal), findings or [])
+        unit = self._reader.read(element, ordinal) if findings is None else None
+        misused = [self._misused(element, one) for one in self._reader.misused(unit)] if unit else []
+        told = {finding.element for finding in misused}
+        broken = [one for one in self._unrelated(self._broken.of(ordinal), findings or []) if one.element not in told]
         warnings = self._warn([finding for finding in broken if finding.severity != "error"], ordinal)
-        mistakes = [finding for finding in broken if finding.severity == "error"]
-        if findings is None:
-            unit = self._reader.read(element, ordinal)
-            mistakes += [self._misused(element, misused) for misused in self._reader.misused(unit)]
-            if not mistakes:
-                return replace(unit, problems=(*unit.problems, *warnings))
-        else:
-            mistakes += findings
+        mistakes = [*(findings or misused), *(finding for finding in broken if finding.severity == "error")]
+        if unit is not None and not mistakes:
+            return replace(unit, problems=(*unit.problems, *warnings))
         placed = _in_order([self._places.place(finding, ordinal) for finding in mistakes])[: max(most, 0)]
         key = self._reader.read_key(element)
         problems = tuple(placed) or (self._unexplained(element, ordinal),)

@@ -42,10 +42,12 @@ PARCELS = MessageSet(
             learned={"invtNo": "invtNo"},
         ),
         "consolidation": Kind("consolidation", ends=("accepted",), waits_until="accepted"),
+        "cancellation": Kind("cancellation", ends=("accepted",), target=True),
+        "return": Kind("return", ends=("accepted",)),
     },
     routes=(
         Route(
-            ("order", "waybill", "inventory", "consolidation"),
+            ("order", "waybill", "inventory", "consolidation", "cancellation", "return"),
             "declare",
             "customs",
             ends=("registered", "accepted", "closed"),
@@ -82,11 +84,18 @@ class LedgerStage:
     signer: ReceiptSigner
     announced: list[tuple[str, UUID]] = field(default_factory=list)
 
-    async def file(self, trader: UUID, *units: Unit, body: bytes | None = None, key: str | None = None) -> Filed:
+    async def file(
+        self,
+        trader: UUID,
+        *units: Unit,
+        body: bytes | None = None,
+        key: str | None = None,
+        message_set: str = "parcels",
+    ) -> Filed:
         """File one message of these declarations."""
         content = body if body is not None else b"".join(u.content_sha256 for u in units)
-        judgement = Judgement("parcels", "Message", "request", units)
-        return await self.intake.file(Submission(trader, "parcels", "Message", content, judgement, {}, key))
+        judgement = Judgement(message_set, "Message", "request", units)
+        return await self.intake.file(Submission(trader, message_set, "Message", content, judgement, {}, key))
 
     async def match_all(self) -> None:
         """Run the matching lane until nothing is left."""
@@ -109,14 +118,14 @@ class LedgerStage:
 
 
 @asynccontextmanager
-async def ledger_stage(dsn: str) -> AsyncIterator[LedgerStage]:
+async def ledger_stage(dsn: str, *more_sets: MessageSet) -> AsyncIterator[LedgerStage]:
     """Migrate and open a ledger; matching tasks are due at once, so that no streams are needed."""
     await migrate(dsn)
     database = Database(dsn, connections=6, timeout_seconds=10)
     await database.open()
     clock = Clock()
     ids = IdentifierSource(clock)
-    sets = {"parcels": PARCELS}
+    sets = {message_set.name: message_set for message_set in (PARCELS, *more_sets)}
     traders = Traders(database, b"pepper", ids)
     announced: list[tuple[str, UUID]] = []
     tasks = Tasks(database, sets, clock=clock, ids=ids, on_ready=announced.extend, task_delay_seconds=lambda: 0.0)

@@ -9,6 +9,7 @@ from uuid import UUID
 
 import pytest
 
+from singlewindow.ledger.intake import Refusal
 from singlewindow.ledger.tasks import Word
 from singlewindow.messages.judgement import ResponseUnit
 from tests.integration.ledger_stage import LedgerStage, ledger_stage, unit
@@ -187,3 +188,135 @@ async def test_a_word_that_says_nothing_leaves_the_task_to_be_sent(stage: Ledger
     await stage.tasks.take_words([Word("customs", part, "n-1", (silent,), b"?", "push")])
     claims = await stage.tasks.claim_due("customs", limit=1000, visibility_seconds=30)
     assert part in {claim.part_id for claim in claims}
+
+
+async def file_differing_pair(stage: LedgerStage, trader: UUID, other: UUID, number: str) -> UUID:
+    """An inventory of one trader and the order of another, which state another amount and one line more."""
+    ours = [{"number": "1", "total": "10.00", "currency": "142"}]
+    theirs = [{"number": "1", "total": "12.00", "currency": "142"}, {"number": "2"}]
+    inventory = unit("inventory", number, ("order", number), ("waybill", number), facts={"lines": ours})
+    filed = await stage.file(trader, inventory)
+    await stage.file(other, unit("order", number, ("order", number), facts={"lines": theirs, "currency": "142"}))
+    await stage.match_all()
+    return filed.declaration_ids[0]
+
+
+async def test_a_case_reports_every_difference_with_its_code_and_both_languages(
+    stage: LedgerStage, trader: UUID
+) -> None:
+    case = await stage.reader.case(trader, await file_differing_pair(stage, trader, trader, "MR"))
+    assert case is not None
+    rows = case["match"][0]["differences"]
+    assert [(row["code"], row["field"], row["inventory"], row["order"]) for row in rows] == [
+        ("match.amount", "lines[1].total", "10.00", "12.00"),
+        ("match.line-missing", "lines[2]", "absent", "present"),
+    ]
+    assert all(row["severity"] == "warning" and row["message"] and row["message_zh"] for row in rows)
+
+
+async def test_each_party_reads_its_own_values_in_the_difference_report(stage: LedgerStage, trader: UUID) -> None:
+    other = await stage.traders.create("Example Platform Co", [])
+    anchor = await file_differing_pair(stage, trader, other, "MV")
+    for reader, own, foreign in ((trader, "inventory", "order"), (other, "order", "inventory")):
+        case = await stage.reader.case(reader, anchor)
+        assert case is not None
+        row = case["match"][0]["differences"][0]
+        assert own in row
+        assert foreign not in row
+
+
+async def test_a_difference_warns_the_anchor_and_blocks_nothing(stage: LedgerStage, trader: UUID) -> None:
+    other = await stage.traders.create("Example Platform Co", [])
+    anchor = await file_differing_pair(stage, trader, other, "MW")
+    await stage.file(trader, unit("waybill", "MW", ("waybill", "MW")))
+    await stage.match_all()
+    view = await stage.reader.declaration(trader, anchor)
+    assert view is not None
+    assert [part["state"] for part in view["parts"]] == ["pending"]
+    warning = view["warnings"][0]
+    assert (warning["code"], warning["codes"]) == ("match.difference", ["match.amount", "match.line-missing"])
+    assert "12.00" not in str(view)
+
+
+async def test_a_rejected_partner_is_not_compared(stage: LedgerStage, trader: UUID) -> None:
+    anchor = await file_differing_pair(stage, trader, trader, "MX")
+    order = (await stage.reader.declarations(trader, key="MX", kind="order"))[0]["id"]
+    await stage.say(UUID(order), "rejected", "2026-01-01T00:00:00Z")
+    case = await stage.reader.case(trader, anchor)
+    assert case is not None
+    assert case["match"] == []
+
+
+async def file_accepted(stage: LedgerStage, trader: UUID, number: str) -> UUID:
+    """An inventory that customs accepted under the number `I-` and its own."""
+    filed = (await stage.file(trader, unit("inventory", number))).declaration_ids[0]
+    await stage.match_all()
+    await stage.tasks.send_held(trader, filed)
+    await stage.say(filed, "accepted", "2026-01-01T00:00:00Z", invtNo=f"I-{number}")
+    await stage.match_all()
+    return filed
+
+
+@pytest.mark.parametrize("kind", ["cancellation", "return"])
+async def test_what_names_an_inventory_by_its_registration_number_joins_its_case(
+    stage: LedgerStage, trader: UUID, kind: str
+) -> None:
+    inventory = await file_accepted(stage, trader, f"J-{kind}")
+    filed = await stage.file(trader, unit(kind, f"J-{kind}", ("invtNo", f"I-J-{kind}")))
+    await stage.match_all()
+    view = await stage.reader.declaration(trader, filed.declaration_ids[0])
+    assert view is not None
+    assert view["case_id"] == str(inventory)
+    assert view["target"] == (str(inventory) if kind == "cancellation" else None)
+    assert ([part["state"] for part in view["parts"]], view["warnings"]) == (["pending"], [])
+
+
+async def test_ceb_r92_a_cancellation_of_an_unknown_inventory_is_sent_with_a_warning(
+    stage: LedgerStage, trader: UUID
+) -> None:
+    filed = (await stage.file(trader, unit("cancellation", "UK", ("invtNo", "I-UK")))).declaration_ids[0]
+    await stage.match_all()
+    view = await stage.reader.declaration(trader, filed)
+    assert view is not None
+    assert [part["state"] for part in view["parts"]] == ["pending"]
+    assert [(warning["code"], warning["keys"]) for warning in view["warnings"]] == [
+        ("match.unknown-target", {"invtNo": {"0": "I-UK"}})
+    ]
+    inventory = await file_accepted(stage, trader, "UK")
+    view = await stage.reader.declaration(trader, filed)
+    assert view is not None
+    assert view["target"] == str(inventory)
+
+
+async def test_only_customs_word_cancels_the_inventory_that_a_cancellation_names(
+    stage: LedgerStage, trader: UUID
+) -> None:
+    inventory = await file_accepted(stage, trader, "CW")
+    filed = (await stage.file(trader, unit("cancellation", "CW", ("invtNo", "I-CW")))).declaration_ids[0]
+    await stage.match_all()
+    await stage.say(filed, "accepted", "2026-01-01T00:00:01Z")
+    assert await stage.status(trader, inventory) == "accepted"
+    await stage.say(inventory, "cancelled", "2026-01-01T00:00:02Z")
+    assert await stage.status(trader, inventory) == "cancelled"
+    assert (await stage.file(trader, unit("inventory", "CW", content="anew"))).declaration_ids
+
+
+async def test_states_of_many_keys_are_saved_without_crossing_those_who_file(stage: LedgerStage, trader: UUID) -> None:
+    numbers = [f"DL{n}" for n in range(30)]
+    orders = [unit("order", number, ordinal=place) for place, number in enumerate(numbers, 1)]
+    ids = (await stage.file(trader, *orders)).declaration_ids
+    await stage.match_all()
+    parts = {row["declaration_id"]: row["id"] for row in await stage.database.fetch("read_parts", list(ids))}
+
+    def words(time: str, order: list[UUID]) -> list[Word]:
+        said = (ResponseUnit("any", "rejected", "rejected", time),)
+        return [Word("customs", parts[one], f"{one}/{time}", said, None, "push") for one in order]
+
+    refiled = [unit("order", number, content="x", ordinal=place) for place, number in enumerate(numbers, 1)]
+    outcomes = await asyncio.gather(
+        stage.tasks.take_words(words("2026-01-01T00:00:01Z", list(ids))),
+        stage.tasks.take_words(words("2026-01-01T00:00:02Z", list(reversed(ids)))),
+        *(stage.file(trader, one) for one in refiled),
+        return_exceptions=True,
+    )
+    assert not [outcome for outcome in outcomes if isinstance(outcome, Exception) and not isinstance(outcome, Refusal)]

@@ -49,7 +49,7 @@ async def test_the_same_content_in_other_bytes_is_a_duplicate(stage: LedgerStage
     assert (entry["verdict"], entry["of"]) == ("duplicate", str(first.declaration_ids[0]))
 
 
-async def test_other_content_under_a_taken_key_is_a_conflict(stage: LedgerStage, trader: UUID) -> None:
+async def test_ceb_r90_other_content_under_a_taken_key_is_a_conflict(stage: LedgerStage, trader: UUID) -> None:
     await stage.file(trader, unit("order", "A4"))
     with pytest.raises(Refusal) as refused:
         await stage.file(trader, unit("order", "A4", content="changed"))

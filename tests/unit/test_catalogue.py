@@ -64,7 +64,7 @@ def drop_in(folder: Path, *, manifest: str = MANIFEST, included: str = "types.xs
 
 def test_the_built_in_sets_are_installed_and_compile() -> None:
     catalogue = load_catalogue()
-    assert list(catalogue.manifests) == ["ceb-2018", "export-1"]
+    assert list(catalogue.manifests) == ["ceb-2018", "ceb-2022", "dxp", "export-1"]
     for installed in catalogue.sets.values():
         installed.compile()
 

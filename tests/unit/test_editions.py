@@ -63,7 +63,7 @@ def test_what_is_lawful_in_one_edition_is_refused_where_the_other_is_asked_for(c
 
 def test_a_message_no_edition_takes_is_explained_by_the_one_with_least_to_refuse(catalogue: Catalogue) -> None:
     """Both refuse the misspelt element, the edition of 2022 the long code too."""
-    body = order_with_long_platform_code().replace(b"goodsValue>", b"goodsWorth>")
+    body = order_with_long_platform_code().replace(b"goodsValue>", b"goodsValu>")
     judgement = judge(catalogue, body)
     assert judgement.message_set == "ceb-2018"
     assert [problem.code for problem in judgement.units[0].problems if problem.severity == "error"] == [

@@ -80,5 +80,6 @@ def test_what_an_envelope_carries_is_no_less_guarded_than_a_message(
 
 def test_content_that_is_no_base64_is_refused(catalogue: Catalogue) -> None:
     body = enclose(INVENTORY).replace(base64.b64encode(INVENTORY), b"????")
-    judgement = judge(catalogue, body)
-    assert errors(judgement.units[0].problems)
+    with pytest.raises(Refused) as refused:
+        judge(catalogue, body)
+    assert (refused.value.status, refused.value.code) == (400, "bad-base64")

@@ -1,0 +1,69 @@
+"""Documents split over several messages: gaps are warned of on arrival, and their filling is told to every part."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+from singlewindow.ledger.database import Connection, Record, query
+from singlewindow.messages.dossier import Dossier
+from singlewindow.messages.series import RULE, Series, is_complete, read_number, series_problems
+
+if TYPE_CHECKING:
+    from singlewindow.ledger.intake import Pending
+
+JOIN = "series"
+"""The name of the join key that all parts of one document share."""
+
+COMPLETE = "parts_complete"
+"""The event that tells a part so, and the fact that remembers it was told."""
+
+
+async def warn_of_gaps(connection: Connection, batch: Sequence[Pending]) -> None:
+    """Warn, in the receipt, of what is wrong with the parts of a split document as each of them arrives."""
+    arriving = [
+        (unit, unit.series)
+        for pending in batch
+        for unit in pending.units
+        if unit.series is not None and unit.verdict == "received" and unit.unit.intent != "save"
+    ]
+    if not arriving:
+        return
+    rows = await connection.fetch(query("read_series"), sorted({series.digest for _, series in arriving}))
+    known: dict[bytes, list[Series]] = defaultdict(list)
+    for series in [*(_series(row) for row in rows), *(series for _, series in arriving)]:
+        if series is not None:
+            known[series.digest].append(series)
+    for unit, series in arriving:
+        found = series_problems(series, known[series.digest], unit.unit.ordinal)
+        unit.problems = (*unit.problems, *found)
+
+
+async def find_complete(connection: Connection, subjects: Sequence[UUID]) -> set[UUID]:
+    """The parts of every split document that one of these declarations belongs to and that is all here."""
+    rows = await connection.fetch(query("find_series"), list(subjects))
+    documents: dict[bytes, list[Record]] = defaultdict(list)
+    for row in rows:
+        documents[row["hash"]].append(row)
+    return {row["id"] for members in documents.values() if _all_here(members) for row in members}
+
+
+def _all_here(members: Sequence[Record]) -> bool:
+    parts = [series for member in members if (series := _series(member)) is not None]
+    return len(members) > 1 and is_complete(parts)
+
+
+def tell_complete(dossier: Dossier) -> None:
+    """Take the warning of missing parts back and say so, once."""
+    if dossier.facts.get(COMPLETE):
+        return
+    dossier.facts = {**dossier.facts, COMPLETE: True}
+    dossier.cleared.append(RULE)
+    dossier.record(COMPLETE, rule=RULE, count=dossier.facts.get("msgCount"))
+
+
+def _series(row: Record) -> Series | None:
+    count, number = read_number(row["count"]), read_number(row["number"])
+    return None if count is None or number is None else Series(row["hash"], number, count)

@@ -1,0 +1,86 @@
+"""A document split over several messages: part k of n, numbered from 1 without gaps (rule CEB-R93)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from singlewindow.messages.filing import Canonical, canonical_values
+from singlewindow.messages.identifiers import hash_key
+from singlewindow.messages.judgement import Problem, Unit
+
+RULE = "CEB-R93"
+SEQUENCE = "msgSeqNo"
+"""The name of the part's number in a business key."""
+
+MOST_DIGITS = 9
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """Which part of how many a declaration says it is; parts of one document have the same hash."""
+
+    digest: bytes
+    number: int
+    count: int
+
+
+def series_of(key_space: str, unit: Unit, canonical: Canonical) -> Series | None:
+    """The place of a new declaration among its parts; None where its kind is never split or the numbers are none."""
+    count, number = read_number(unit.facts.get("msgCount")), read_number(unit.key.get(SEQUENCE))
+    if unit.action != "new" or count is None or number is None:
+        return None
+    values = [value for name, value in canonical_values(unit, canonical) if name != SEQUENCE]
+    return Series(hash_key([key_space, unit.kind, "series"], values), number, count)
+
+
+def read_number(text: Any) -> int | None:
+    """A whole number of at most nine digits."""
+    digits = str(text)
+    return int(digits) if digits.isascii() and digits.isdigit() and len(digits) <= MOST_DIGITS else None
+
+
+def is_complete(parts: Sequence[Series]) -> bool:
+    """True when all say the same count and every number from 1 to it is there."""
+    counts = {part.count for part in parts}
+    present = {part.number for part in parts if 1 <= part.number <= part.count}
+    return len(counts) == 1 and bool(present) and len(present) == counts.pop()
+
+
+def series_problems(own: Series, parts: Iterable[Series], ordinal: int) -> list[Problem]:
+    """What is wrong with a document's parts as one of them arrives: a number beyond the count, other counts, gaps."""
+    known = [own, *parts]
+    counts = sorted({part.count for part in known})
+    found = []
+    if not 1 <= own.number <= own.count:
+        found.append(_beyond(own, ordinal))
+    if len(counts) > 1:
+        listed = ", ".join(str(count) for count in counts)
+        text, text_zh = f"the parts of this document say different counts: {listed}", f"各分批报文总数不一致: {listed}"
+        found.append(_warning(text, text_zh, ordinal=ordinal))
+    gaps = _gaps(sorted({part.number for part in known}), own.count)
+    if gaps:
+        plural = "part" if gaps.isdigit() else "parts"
+        text = f"{plural} {gaps} missing of {own.count}"
+        found.append(_warning(text, f"共 {own.count} 批,缺第 {gaps} 批", ordinal=ordinal))
+    return found
+
+
+def _beyond(own: Series, ordinal: int) -> Problem:
+    text = f"part {own.number} of {own.count}: parts are numbered from 1 to their count"
+    return _warning(text, f"第 {own.number} 批,共 {own.count} 批: 序号须自 1 至总数连续", ordinal=ordinal)
+
+
+def _warning(text: str, text_zh: str, *, ordinal: int) -> Problem:
+    return Problem(f"rule.{RULE}", text, severity="warning", rule=RULE, message_zh=text_zh, ordinal=ordinal)
+
+
+def _gaps(present: Sequence[int], count: int) -> str:
+    """The numbers from 1 to count that are not there, as ranges: `1–3, 5`."""
+    ranges, expected = [], 1
+    for number in [*(number for number in present if 1 <= number <= count), count + 1]:
+        if number > expected:
+            ranges.append(str(expected) if number == expected + 1 else f"{expected}–{number - 1}")
+        expected = number + 1
+    return ", ".join(ranges)
