@@ -9,7 +9,6 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from hypothesis import given
 from hypothesis import strategies as st
 
-from singlewindow.messages.filing import missing_parts
 from singlewindow.messages.identifiers import Clock, IdentifierSource, hash_values
 from singlewindow.messages.receipts import ReceiptInvalid, ReceiptSigner, verify_receipt
 
@@ -56,10 +55,3 @@ def test_identifiers_rise_even_when_the_clock_goes_back() -> None:
     later = [source.next() for _ in range(1000)]
     assert [*first, *later] == sorted([*first, *later])
     assert {identifier.version for identifier in first} == {7}
-
-
-@pytest.mark.parametrize(
-    ("numbers", "text"), [([1, 2, 3, 4, 5, 6, 7, 8], "1–8"), ([1, 3], "1, 3"), ([], ""), ([2, 3, 9], "2–3, 9")]
-)
-def test_missing_parts_read_as_ranges(numbers: list[int], text: str) -> None:
-    assert missing_parts(numbers) == text
