@@ -100,7 +100,7 @@ def _check_sample(catalogue: Catalogue, name: str, folder: Path, path: Path, exp
 
 
 def _errors(verdict: Judgement) -> Iterator[Problem]:
-    problems = [*verdict.problems, *(problem for unit in verdict.units for problem in unit.problems)]
+    problems = [*(problem for unit in verdict.units for problem in unit.problems), *verdict.problems]
     return (problem for problem in problems if problem.severity == "error")
 
 
