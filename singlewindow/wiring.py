@@ -36,7 +36,6 @@ from singlewindow.queue.streams import ReadyStreams
 from singlewindow.queue.words import read_words
 from singlewindow.settings import Settings
 from singlewindow.xsd.catalogue import Catalogue, load_catalogue
-from singlewindow.xsd.error_codes import explain_code
 from singlewindow.xsd.judging import Door
 from singlewindow.xsd.reloading import Reloader
 from singlewindow.xsd.responses import read_response
@@ -128,7 +127,7 @@ async def run_gateway(settings: Settings) -> None:
             bus=bus,
             read_words=_word_reader(door.catalogue),
             checks={"ledger": _ledger_check(ledger.database), "schemas": _done(warming)},
-            explain_code=explain_code,
+            rules=door.catalogue.rules,
         )
         await serve(build_application(parts), settings, reuse_port=True)
 

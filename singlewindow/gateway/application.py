@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import structlog
 from aiohttp import web
 
-from singlewindow.gateway import agencies, describing, hearing, operating, reading, submitting, validating
+from singlewindow.gateway import agencies, describing, explaining, hearing, operating, reading, submitting, validating
 from singlewindow.gateway.authentication import require_scope
 from singlewindow.gateway.in_flight import InFlight
 from singlewindow.gateway.metrics import Metrics
@@ -62,7 +62,8 @@ ROUTES = (
     Route("GET", "/health/ready", operating.show_readiness),
     Route("GET", "/metrics", operating.show_metrics),
     Route("GET", "/openapi.yaml", describing.show_contract),
-    Route("GET", "/docs/errors/{code}", describing.explain_error),
+    Route("GET", "/docs/errors", explaining.list_errors),
+    Route("GET", "/docs/errors/{code}", explaining.explain_error),
 )
 
 

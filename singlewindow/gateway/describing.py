@@ -1,11 +1,9 @@
-"""What can be read without a key: the contract, the installed message sets with all their files, and error codes."""
+"""What can be read without a key: the contract, and the installed message sets with all their files."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from functools import cache
-from html import escape
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -14,23 +12,10 @@ from aiohttp import web
 
 from singlewindow.gateway.answers import answer_json
 from singlewindow.gateway.parts import PARTS
-from singlewindow.gateway.problems import TITLES
 from singlewindow.gateway.refusals import not_found
 from singlewindow.messages.manifest import MessageSet
 
 _TYPES = {".xsd": "application/xml", ".xml": "application/xml", ".sch": "application/xml", ".toml": "application/toml"}
-
-
-_CODE = re.compile(r"[a-z]+(?:\.[A-Za-z0-9_-]{1,80}){1,4}")
-
-FAMILIES = {
-    "xsd": "The document breaks its schema at the place named by pointer, line and column; `allowed` says what may "
-    "stand there, and the schema can be downloaded under /v1/message-sets.",
-    "rule": "The document is valid by its schema but breaks a rule of its message set.",
-    "match": "The document was compared with the others of its consignment.",
-    "agency": "The authority's own code, as it was answered.",
-}
-"""What the first word of a code means."""
 
 
 async def show_contract(_request: web.Request) -> web.Response:
@@ -58,25 +43,6 @@ async def download_file(request: web.Request) -> web.Response:
         raise not_found()
     path = message_set.folder / wanted
     return web.Response(body=path.read_bytes(), content_type=_TYPES.get(path.suffix, "application/octet-stream"))
-
-
-async def explain_error(request: web.Request) -> web.Response:
-    """GET /docs/errors/{code}: a short page on one error code."""
-    code = request.match_info["code"]
-    text = request.app[PARTS].explain_code(code) or TITLES.get(code) or _explain_family(code)
-    if text is None:
-        raise not_found()
-    page = f"<!doctype html><html lang=en><meta charset=utf-8><title>{escape(code)}</title>"
-    return web.Response(
-        text=f"{page}<h1><code>{escape(code)}</code></h1><p>{escape(text)}</p></html>\n",
-        content_type="text/html",
-        headers={"Content-Security-Policy": "default-src 'none'"},
-    )
-
-
-def _explain_family(code: str) -> str | None:
-    """Codes are many and grow with rules and agencies; their first word says what kind they are."""
-    return FAMILIES.get(code.partition(".")[0]) if _CODE.fullmatch(code) else None
 
 
 def _describe(message_set: MessageSet) -> dict[str, Any]:

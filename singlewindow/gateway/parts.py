@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -19,6 +19,7 @@ from singlewindow.ledger.tasks import Tasks
 from singlewindow.ledger.traders import Trader, Traders
 from singlewindow.messages.judgement import Judgement
 from singlewindow.messages.manifest import MessageSet
+from singlewindow.messages.rule import Rule
 from singlewindow.settings import Settings
 from singlewindow.xsd.soap_replies import TaskNotice
 
@@ -50,7 +51,7 @@ class GatewayParts:
     """Everything the gateway works with, open and running; the gateway closes none of it.
 
     `sets` are the installed message sets by name. `checks` name the parts without which `/health/ready` says 503.
-    `explain_code` gives a sentence on an error code of the XML door, or None for a code it does not know.
+    `rules` gives the rules of all installed sets, for the pages that explain their codes.
     """
 
     settings: Settings
@@ -63,7 +64,7 @@ class GatewayParts:
     bus: Bus
     read_words: ReadWords
     checks: Mapping[str, Check] = field(default_factory=dict)
-    explain_code: Callable[[str], str | None] = lambda _code: None
+    rules: Callable[[], Iterable[Rule]] = tuple
 
     @property
     def agencies(self) -> list[str]:

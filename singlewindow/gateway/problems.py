@@ -13,8 +13,10 @@ import structlog
 from aiohttp import web
 
 from singlewindow.errors import SingleWindowError, TraderMistake, Unavailable
+from singlewindow.gateway.languages import Language, language_headers, localise_problem, preferred_language
 from singlewindow.gateway.negotiation import Form, preferred_form
 from singlewindow.gateway.refusals import HttpRefusal, MessageRefused
+from singlewindow.gateway.titles import title_of
 from singlewindow.gateway.xml_view import write_problem
 from singlewindow.ledger.intake import Refusal
 from singlewindow.messages.judgement import MAX_ERRORS, Problem
@@ -23,54 +25,6 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 PROBLEM_TYPES = "https://singlewindow.example/problems/"
 """Prefix of problem types: an identifier that is the same on every installation, not an address."""
-
-TITLES = {
-    "bad-request": "The request cannot be understood",
-    "not-well-formed": "The document is not well-formed XML",
-    "empty-body": "The body is empty",
-    "bad-encoding": "The bytes are not in the encoding they claim",
-    "unsupported-encoding": "This character encoding is not taken",
-    "encoding-mismatch": "Content-Type and document name different encodings",
-    "bad-content-encoding": "The body is not intact gzip",
-    "xml-version": "Only XML 1.0 is taken",
-    "dtd-forbidden": "A DOCTYPE is not allowed",
-    "too-deep": "Elements are nested too deeply",
-    "too-many-attributes": "An element has too many attributes",
-    "too-many-elements": "The document has too many elements",
-    "unknown-message-set": "No message set of this name is installed",
-    "schema-invalid": "The document breaks its schema",
-    "rule-violated": "The document breaks a rule",
-    "invalid": "None of the declarations can be taken",
-    "unknown-root": "No installed message set has this root element",
-    "wrong-direction": "This is an authority's response, not a request",
-    "not-your-company": "The trader is not registered for this company",
-    "conflict": "Another declaration stands under this key",
-    "key-reused": "The Idempotency-Key was used with another body",
-    "in-progress": "The same submission is being filed",
-    "unauthorized": "A valid API key is needed",
-    "key-in-url": "API keys do not belong in a URL",
-    "forbidden": "The API key does not have the scope for this",
-    "not-found": "Not found",
-    "method-not-allowed": "Method not allowed here",
-    "not-acceptable": "No acceptable form of the answer",
-    "request-timeout": "The request did not arrive in time",
-    "too-large": "The request is too large",
-    "unsupported-media-type": "This type of content is not taken here",
-    "unsupported-content-encoding": "This content encoding is not taken here",
-    "header-too-large": "The request headers are too large",
-    "uri-too-long": "The request target is too long",
-    "bad-http": "This is not a lawful HTTP request",
-    "http-version": "Only HTTP/1.0 and HTTP/1.1 are spoken here",
-    "bad-parameter": "A parameter has an unusable value",
-    "not-sealed-yet": "The receipt is not under a checkpoint yet",
-    "not-held": "The declaration is not held",
-    "too-many-keys": "The trader has two live keys already",
-    "trader-exists": "A trader with this name is registered",
-    "unavailable": "The service cannot answer now",
-    "outcome-unknown": "It is unknown whether the message was stored",
-    "internal": "Something went wrong on our side",
-}
-"""Title by problem code; the codes of the XML door explain themselves in `detail`."""
 
 _FRAMEWORK_CODES = {404: "not-found", 405: "method-not-allowed", 413: "too-large"}
 
@@ -104,20 +58,24 @@ def refuse(request: web.BaseRequest, error: SingleWindowError) -> web.Response:
 def respond(
     request: web.BaseRequest, problem: dict[str, Any], *, headers: dict[str, str] | None = None, close: bool = False
 ) -> web.Response:
-    """A problem in the form the client reads. A body that was not read to its end closes the connection."""
-    response = render(problem, preferred_form(request), headers=headers)
+    """A problem in the form and language the client reads. A body not read to its end closes the connection."""
+    response = render(problem, preferred_form(request), language=preferred_language(request), headers=headers)
     if close or not request.content.is_eof():
         response.force_close()
     return response
 
 
-def render(problem: dict[str, Any], form: Form | None, *, headers: dict[str, str] | None = None) -> web.Response:
-    """A problem in this form, JSON where the client takes neither."""
+def render(
+    problem: dict[str, Any], form: Form | None, *, language: Language = "en", headers: dict[str, str] | None = None
+) -> web.Response:
+    """A problem in this form and language, JSON where the client takes neither form."""
+    told = localise_problem(problem, language)
     if form == "xml":
-        body, media_type = write_problem(problem), "application/problem+xml"
+        body, media_type = write_problem(told), "application/problem+xml"
     else:
-        body, media_type = orjson.dumps(problem), "application/problem+json"
-    return web.Response(status=problem["status"], body=body, content_type=media_type, headers=headers)
+        body, media_type = orjson.dumps(told), "application/problem+json"
+    stated = language_headers(language) | (headers or {})
+    return web.Response(status=problem["status"], body=body, content_type=media_type, headers=stated)
 
 
 def status_of(error: SingleWindowError) -> int:
@@ -134,7 +92,7 @@ def describe(error: SingleWindowError) -> dict[str, Any]:
     """The problem's members in the shape of the HTTP contract."""
     problem: dict[str, Any] = {
         "type": PROBLEM_TYPES + error.code,
-        "title": TITLES.get(error.code, TITLES["bad-request"]),
+        "title": title_of(error.code),
         "status": status_of(error),
         "code": error.code,
         "detail": error.detail,
@@ -176,7 +134,7 @@ def _headers(error: SingleWindowError) -> dict[str, str]:
 def _translate(error: web.HTTPException) -> HttpRefusal:
     code = _FRAMEWORK_CODES.get(error.status, "bad-request")
     headers = {"Allow": error.headers["Allow"]} if "Allow" in error.headers else {}
-    return HttpRefusal(error.status, code, TITLES[code], headers=headers)
+    return HttpRefusal(error.status, code, title_of(code), headers=headers)
 
 
 def _check_version(request: web.Request) -> None:
@@ -191,5 +149,5 @@ def _refuse_unexpected(request: web.BaseRequest, error: Exception) -> web.Respon
     where = [f"{frame.filename}:{frame.lineno}" for frame in frames[-4:]]
     log.error("gateway.unexpected", reference=reference, error=type(error).__name__, where=where)
     detail = f"the fault is ours and was recorded under reference {reference}"
-    problem = {"type": f"{PROBLEM_TYPES}internal", "title": TITLES["internal"], "status": 500, "code": "internal"}
+    problem = {"type": f"{PROBLEM_TYPES}internal", "title": title_of("internal"), "status": 500, "code": "internal"}
     return respond(request, problem | {"detail": detail, "reference": reference}, close=True)

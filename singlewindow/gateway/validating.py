@@ -8,6 +8,7 @@ from aiohttp import web
 
 from singlewindow.gateway.answers import answer_json
 from singlewindow.gateway.deliveries import judge_delivery, read_delivery
+from singlewindow.gateway.languages import language_headers, localise, preferred_language
 from singlewindow.gateway.negotiation import choose_form
 from singlewindow.gateway.parts import IN_FLIGHT, PARTS, TRADER
 from singlewindow.gateway.verdicts import Foreign, describe_unit, find_foreign, list_problems
@@ -23,9 +24,11 @@ async def validate(request: web.Request) -> web.Response:
         judgement = judged.judgement
     foreign = _find_foreign(request, judgement)
     report = _report(judgement, foreign)
+    language = preferred_language(request)
+    told, headers = localise(report, language), language_headers(language)
     if form == "xml":
-        return web.Response(body=write_validation(report), content_type="application/xml")
-    return answer_json(report)
+        return web.Response(body=write_validation(told), content_type="application/xml", headers=headers)
+    return answer_json(told, headers=headers)
 
 
 def _find_foreign(request: web.Request, judgement: Judgement) -> Foreign:

@@ -12,6 +12,7 @@ from lxml import etree
 
 from singlewindow.errors import ConfigurationError
 from singlewindow.messages.manifest import MessageSet, Root
+from singlewindow.messages.rule import Rule
 from singlewindow.xsd.manifest_reading import read_manifest
 from singlewindow.xsd.parser import MAX_ELEMENTS
 from singlewindow.xsd.reading import UnitReader
@@ -137,6 +138,10 @@ class Catalogue:
     def encodings(self) -> frozenset[str]:
         """The encodings beside UTF-8 and UTF-16 that some set takes."""
         return frozenset(name for one in self.sets.values() for name in one.message_set.encodings)
+
+    def rules(self) -> list[Rule]:
+        """The rules of all sets, each once."""
+        return list({rule.id: rule for one in self.sets.values() for rule in one.rules.rules}.values())
 
     def knowing(self, name: str, editions: Sequence[str] = (), *, namespace: str | None = None) -> list[InstalledSet]:
         """The sets that know this root, by name; where some are among `editions`, the first of those alone."""

@@ -6,7 +6,7 @@ is taken for the one it resembles, a missing one is put in and a surplus one tak
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,6 +26,9 @@ from singlewindow.xsd.parser import Element
 MAX_FAULTS = 50
 """Faults looked for in one element's content."""
 
+MAX_READINGS = 100_000
+"""Children read, at 2 µs each, in trying what would mend one element's content; then the plainest mend is taken."""
+
 
 @dataclass(frozen=True, slots=True)
 class _Break:
@@ -35,6 +38,14 @@ class _Break:
     expected: list[str]
 
 
+@dataclass(frozen=True, slots=True)
+class _Move:
+    """A child taken from one index and put at another, counted without it."""
+
+    source: int
+    target: int
+
+
 class _Content:
     """The children of an element as they would be once the faults found so far were mended."""
 
@@ -42,6 +53,7 @@ class _Content:
         self.parent, self._group = parent, group
         self._children: list[tuple[str, Element | None]] = [(str(child.tag), child) for child in parent]
         self._names = {str(one.name): one for one in group.iter_elements() if isinstance(one, XsdElement)}
+        self._readings_left = MAX_READINGS
 
     def diagnose(self) -> Iterator[Finding]:
         """The faults, each mended before the next is looked for."""
@@ -62,9 +74,10 @@ class _Content:
             return None
         if tag not in self._names:
             return self._respell(broken, child)
-        if broken.expected and not self._is_used_up(tag, broken.index):
-            return self._fill(broken, child)
-        return self._remove(broken, child)
+        if self._is_used_up(tag, broken.index):
+            return self._remove(broken, child)
+        move = self._find_move(broken)
+        return self._reorder(broken, child, move) if move else self._put_in(broken, child)
 
     def _append(self, broken: _Break) -> Finding | None:
         if not broken.expected:
@@ -75,32 +88,76 @@ class _Content:
     def _respell(self, broken: _Break, child: Element) -> Finding:
         present = {tag for tag, _ in self._children}
         absent = {local(tag): tag for tag in self._names if tag not in present or self._may_repeat(tag)}
-        near = nearest(local(child.tag), absent)
-        if near is not None and self._fits(broken, absent[near]):
-            self._children[broken.index] = (absent[near], child)
-        else:
+        resembling = list(_resembling(local(child.tag), absent))
+        tried = [(name, missing) for missing in ([], broken.expected[:1]) for name in resembling]
+        near = next((name for name, missing in tried if self._fits(broken, [*missing, absent[name]])), None)
+        if near is None:
             del self._children[broken.index]
-        return unexpected_element(child, _locals(broken.expected), absent)
+            return unexpected_element(child, _locals(broken.expected), absent)
+        self._children[broken.index] = (absent[near], child)
+        return unexpected_element(child, _locals(broken.expected), [near])
 
-    def _fits(self, broken: _Break, name: str) -> bool:
-        """True when the model would read on past the child if it had this name, itself or after what is missing."""
+    def _fits(self, broken: _Break, names: list[str]) -> bool:
+        """True when the model reads on as far with these in place of the child, whose name is the last, as without."""
         tags = [tag for tag, _ in self._children]
         before, after = tags[: broken.index], tags[broken.index + 1 :]
-        for missing in ([], broken.expected[:1]):
-            reached = _match(self._group, [*before, *missing, name, *after])
-            if reached is None or reached.index > broken.index + len(missing):
-                return True
-        return False
+        without = self._count_taken([*before, *after]) + 1
+        taken = self._count_taken([*before, *names, *after]) - len(names) + 1
+        return taken >= max(without, broken.index + 1)
 
-    def _fill(self, broken: _Break, child: Element) -> Finding:
-        """Something else must come first: it stands further on, or is missing."""
-        wanted = broken.expected[0]
-        later = next((n for n, (tag, _) in enumerate(self._children) if n > broken.index and tag == wanted), None)
-        if later is None:
-            self._children.insert(broken.index, (wanted, None))
-            return missing_element(child, self.parent, _locals(broken.expected))
-        self._children.insert(broken.index, self._children.pop(later))
-        return misplaced_element(child, local(wanted))
+    def _find_move(self, broken: _Break) -> _Move | None:
+        """The one move that lets the model read on furthest: of what is expected, of the child, of that before it."""
+        index, wanted = broken.index, broken.expected[:1]
+        later = [n for n, (tag, _) in enumerate(self._children) if n > index and [tag] == wanted][:1]
+        best, furthest = None, index
+        for move in (*(_Move(source, index) for source in later), *self._moves_of(index), *self._moves_of(index - 1)):
+            taken = self._try(move)
+            if taken > furthest:
+                best, furthest = move, taken
+            if self._readings_left <= 0:
+                break
+        return best
+
+    def _moves_of(self, source: int) -> Iterator[_Move]:
+        """Where else a child might stand: before, between and behind the runs of one name, the nearest first."""
+        if source < 0 or self._children[source][1] is None:
+            return
+        tags = [tag for tag, _ in self._children]
+        del tags[source]
+        for target in sorted(range(len(tags) + 1), key=lambda place: abs(place - source)):
+            is_edge = target in (0, len(tags)) or tags[target] != tags[target - 1]
+            if is_edge and target != source:
+                yield _Move(source, target)
+
+    def _try(self, move: _Move) -> int:
+        """How many children the model would take after a move."""
+        tags = [tag for tag, _ in self._children]
+        tags.insert(move.target, tags.pop(move.source))
+        return self._count_taken(tags)
+
+    def _count_taken(self, tags: list[str]) -> int:
+        """How many children of these names the model takes; one more where nothing is missing at their end."""
+        broken = _match(self._group, tags)
+        self._readings_left -= len(tags) if broken is None else broken.index
+        return len(tags) + 1 if broken is None else broken.index
+
+    def _reorder(self, broken: _Break, child: Element, move: _Move) -> Finding:
+        moved = self._children.pop(move.source)
+        behind = self._children[move.target][0] if move.target < len(self._children) else ""
+        self._children.insert(move.target, moved)
+        if move.source > broken.index:
+            return misplaced_element(child, local(moved[0]))
+        if move.target < move.source:
+            return _late_element(child, local(behind))
+        wrong = moved[1] if moved[1] is not None else child
+        return misplaced_element(wrong, local(self._children[move.target - 1][0]))
+
+    def _put_in(self, broken: _Break, child: Element) -> Finding:
+        """Something that is nowhere must come first; where nothing must, the child has no place."""
+        if not broken.expected:
+            return self._remove(broken, child)
+        self._children.insert(broken.index, (broken.expected[0], None))
+        return missing_element(child, self.parent, _locals(broken.expected))
 
     def _remove(self, broken: _Break, child: Element) -> Finding:
         """Nothing more of this name may come: it and those right behind it are taken out."""
@@ -155,6 +212,26 @@ def _first(index: int, breaks: Iterable[Any]) -> _Break | None:
         return None
     expected = broken[2] or ()
     return _Break(index, [str(one.name) for one in expected if isinstance(one, XsdElement)])
+
+
+def _late_element(element: Element, behind: str) -> Finding:
+    """An element that stands after another which comes behind it."""
+    name = local(element.tag)
+    return Finding(
+        element,
+        "xsd.unexpected-element",
+        f"{name} is out of order: it comes before {behind}",
+        f"元素 {name} 顺序错误,应在 {behind} 之前",
+        hint=f"put {name} before {behind}",
+        hint_zh=f"请将 {name} 移到 {behind} 之前",
+    )
+
+
+def _resembling(name: str, known: Collection[str]) -> Iterator[str]:
+    """The known names spelt like this one, the nearest first; capitals count for nothing."""
+    folded = {one.lower(): one for one in known}
+    while near := nearest(name.lower(), folded):
+        yield folded.pop(near)
 
 
 def _locals(names: list[str]) -> list[str]:

@@ -20,7 +20,7 @@ from singlewindow.xsd.parser import Element, Refused, count_elements, declared_e
 from singlewindow.xsd.paths import clark
 from singlewindow.xsd.places import Places
 from singlewindow.xsd.rule_findings import RuleFindings
-from singlewindow.xsd.second_opinion import second_opinion
+from singlewindow.xsd.validity import is_valid
 
 _INSTANCE = b"http://www.w3.org/2001/XMLSchema-instance"
 _has_xsi_type = etree.XPath("boolean(//@xsi:type)", namespaces={"xsi": _INSTANCE.decode()})
@@ -140,14 +140,6 @@ def accept(catalogue: Catalogue, message: Recognised, editions: Sequence[str] = 
         return None
     warned, outside = broken.warn(units, message.places) if broken else (units, ())
     return message.judgement(warned, (*outside, *message.message_warnings()))
-
-
-def is_valid(schema: etree.XMLSchema, document: Element) -> bool:
-    """libxml2's yes or no. Its own failure (a pattern that explodes) is a no; its known fault with dates is not."""
-    try:
-        return schema.validate(document) or second_opinion(schema, document)
-    except etree.XMLSchemaValidateError:
-        return False
 
 
 def _find_units(element: Element, root: Root, message_set: MessageSet) -> list[Element]:

@@ -11,6 +11,7 @@ import xmlschema
 from singlewindow.messages.judgement import MAX_ERRORS
 from singlewindow.xsd.findings import Finding
 from singlewindow.xsd.parser import Element
+from singlewindow.xsd.schema_version import wants_xsd_1_1
 from singlewindow.xsd.translating import translate
 
 Schema = xmlschema.XMLSchema10 | xmlschema.XMLSchema11
@@ -74,8 +75,7 @@ def build_schema(path: Path) -> Schema:
 
     XSD 1.1 where a schema asks for it: by 1.0 rules such a schema would load nothing and refuse everything.
     """
-    wants_1_1 = b'vc:minVersion="1.1"' in path.read_bytes()
-    cls = xmlschema.XMLSchema11 if wants_1_1 else xmlschema.XMLSchema
+    cls = xmlschema.XMLSchema11 if wants_xsd_1_1(path) else xmlschema.XMLSchema
     return cls(str(path.resolve()), allow="sandbox", defuse="always")
 
 

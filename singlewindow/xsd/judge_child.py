@@ -22,7 +22,7 @@ import orjson
 from singlewindow.messages.judgement import Judgement
 from singlewindow.xsd.catalogue import Catalogue, InstalledSet, load_catalogue
 from singlewindow.xsd.envelopes import address, is_envelope, open_envelope
-from singlewindow.xsd.examining import Recognised, accept, is_valid, recognise
+from singlewindow.xsd.examining import Recognised, accept, recognise
 from singlewindow.xsd.explaining import Explainer, Schema, Unexplained, build_schema
 from singlewindow.xsd.json_judging import judge_json
 from singlewindow.xsd.json_mapping.read_json import JsonRefused
@@ -31,6 +31,7 @@ from singlewindow.xsd.json_mapping.write_json import to_json
 from singlewindow.xsd.parser import Refused
 from singlewindow.xsd.transcript import write_json_refusal, write_judgement, write_refusal
 from singlewindow.xsd.unit_by_unit import UnitJudge
+from singlewindow.xsd.validity import is_valid
 
 MEMORY_BYTES = 512_000_000
 """Address space that judging may take beyond what the idle child has."""

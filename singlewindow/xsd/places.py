@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from contextlib import suppress
+from typing import Any
 from xml.parsers import expat
 
 from singlewindow.messages.judgement import Problem
-from singlewindow.xsd.findings import Finding, local
+from singlewindow.xsd.findings import MEANT, Finding, local
 from singlewindow.xsd.parser import Element
 
 SHOWN_VALUE = 80
@@ -23,12 +25,14 @@ class Places:
             zip(root.iter(), locate_elements(body), strict=False)
         )
         self._repeatable, self._personal = repeatable, personal
+        self._ordinals: dict[Element, dict[Element, tuple[int, bool]]] = {}
 
     def place(self, finding: Finding, ordinal: int | None) -> Problem:
         """The problem of a finding at an element of this message."""
         element = finding.element
         line, column = self._positions.get(element, (None, None))
         name = finding.missing or finding.attribute or local(element.tag)
+        tells = name in self._personal and (finding.hint or "").startswith(MEANT)
         return Problem(
             finding.code,
             finding.message,
@@ -42,8 +46,8 @@ class Places:
             element=name.removeprefix("@"),
             value=self._show(finding.value, name),
             allowed=finding.allowed,
-            hint=finding.hint,
-            hint_zh=finding.hint_zh,
+            hint=None if tells else finding.hint,
+            hint_zh=None if tells else finding.hint_zh,
         )
 
     def point(self, finding: Finding) -> str:
@@ -63,8 +67,10 @@ class Places:
         parent, name = element.getparent(), local(element.tag)
         if parent is None:
             return name
-        same = [child for child in parent if child.tag == element.tag]
-        return f"{name}[{same.index(element) + 1}]" if len(same) > 1 or name in self._repeatable else name
+        if parent not in self._ordinals:
+            self._ordinals[parent] = _count_children(parent)
+        ordinal, is_alone = self._ordinals[parent][element]
+        return name if is_alone and name not in self._repeatable else f"{name}[{ordinal}]"
 
     def _show(self, value: str | None, name: str) -> str | None:
         if value is None:
@@ -72,6 +78,16 @@ class Places:
         if name in self._personal:
             return MASK
         return value if len(value) <= SHOWN_VALUE else f"{value[: SHOWN_VALUE - 1]}…"
+
+
+def _count_children(parent: Element) -> dict[Element, tuple[int, bool]]:
+    """For each child, which of its name it is, and whether it is the only one; once for a parent, who may have many."""
+    numbers: Counter[Any] = Counter()
+    ordinals = {}
+    for child in parent:
+        numbers[child.tag] += 1
+        ordinals[child] = numbers[child.tag]
+    return {child: (ordinal, numbers[child.tag] == 1) for child, ordinal in ordinals.items()}
 
 
 def locate_elements(body: bytes) -> list[tuple[int, int]]:

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 from lxml import etree
 
+from singlewindow.messages.judgement import MAX_ERRORS
+from singlewindow.xsd.facets import DATES, NUMBERS
 from singlewindow.xsd.findings import (
-    DATES,
-    NUMBERS,
     Finding,
     local,
     missing_attribute,
@@ -22,11 +23,15 @@ from singlewindow.xsd.findings import (
     wrong_value,
 )
 from singlewindow.xsd.parser import Element
+from singlewindow.xsd.second_opinion import padded_places, without_padding
+from singlewindow.xsd.streaming import is_crowded, locate_errors, stream_log
+from singlewindow.xsd.type_description import SHOWN_CHOICES
 
 _EXPECTED = re.compile(r"Expected is (?:one of )?\( (.*?)\s*\)")
 _ATTRIBUTE = re.compile(r"attribute '([^']+)'", re.IGNORECASE)
 _FACET = re.compile(r"\[facet '(\w+)'\]")
 _LIMIT = re.compile(r"(?:length of|digits than are allowed|inclusive value|allowed)\D*'?\(?'?([^'()]+)'?\)?'?\.$")
+_CHOICE = re.compile(r"'([^']*)'")
 _TYPE = re.compile(r"(?:atomic|union) type '([^']+)'")
 
 
@@ -38,12 +43,40 @@ class PlainError:
     message: str
 
 
-def read_log(schema: etree.XMLSchema) -> list[PlainError]:
-    """The log of the last validation by this schema. Only the process that judges one message at a time may read it."""
+def read_errors(
+    schema: etree.XMLSchema, document: Element, *, within: Element | None = None, most: int = MAX_ERRORS
+) -> list[PlainError]:
+    """Why this schema has just refused this document, or what stands within one of its elements: the first errors.
+
+    Only the process that judges one message at a time may read it.
+    """
+    inside = document if within is None else within
+    if is_crowded(document):
+        return [PlainError(path, _plain(message)) for path, message in _located(schema, document, inside, most)]
     entries: Any = schema.error_log  # the published stubs do not know that it can be iterated
-    errors = [PlainError(entry.path or "/*", " ".join((entry.message or "").split())) for entry in entries]
+    below = "" if within is None else within.getroottree().getpath(within)
+    named = ((entry.path or "/*", entry.message) for entry in entries)
+    errors = [PlainError(path, _plain(message)) for path, message in islice(_below(below, named), most)]
     # where libxml2 gave up (a pattern that explodes) it says so once for each of its functions: one word is enough
     return [error for error in errors if not error.message.startswith("Internal error")] or errors[:1]
+
+
+def _below(path: str, named: Iterable[tuple[str, str]]) -> Iterator[tuple[str, str]]:
+    return (one for one in named if not path or f"{one[0]}/".startswith(f"{path}/"))
+
+
+def _located(schema: etree.XMLSchema, document: Element, within: Element, most: int) -> list[tuple[str, str]]:
+    """The errors of a crowded document, without those of libxml2's fault with dates: paths are alike in the copy."""
+    places = padded_places(stream_log(schema, document))
+    if places:
+        bare = without_padding(document, places)
+        within = next(copy for copy, one in zip(bare.iter(), document.iter(), strict=True) if one is within)
+        document = bare
+    return locate_errors(schema, document, within=within, most=most)
+
+
+def _plain(message: str | None) -> str:
+    return " ".join((message or "").split())
 
 
 def translate_plain(errors: Sequence[PlainError], document: Element, bases: Mapping[str, str]) -> list[Finding]:
@@ -78,7 +111,9 @@ def _translate_value(message: str, element: Element, bases: Mapping[str, str]) -
     value = (element.get(attribute) if attribute else element.text) or ""
     facet, limit = _FACET.search(said), _LIMIT.search(said)
     if facet:
-        return wrong_value(element, facet[1], limit[1] if limit else "", attribute=attribute, value=value)
+        finding = wrong_value(element, facet[1], limit[1] if limit else "", attribute=attribute, value=value)
+        choices = _CHOICE.findall(said.rpartition("element of the set {")[2]) if facet[1] == "enumeration" else []
+        return finding.described(allowed=" | ".join(choices[:SHOWN_CHOICES]), choices=choices) if choices else finding
     name = _built_in(said, bases)
     rule = "number" if name in NUMBERS else "date" if name in DATES else "other"
     return wrong_value(element, rule, DATES.get(name, ""), attribute=attribute, value=value)

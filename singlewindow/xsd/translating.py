@@ -11,9 +11,8 @@ from xmlschema.validators import XsdComplexType, XsdElement, XsdGroup
 from xmlschema.validators.facets import XsdFacet
 
 from singlewindow.xsd.content_model import content_faults
+from singlewindow.xsd.facets import DATES, NUMBERS
 from singlewindow.xsd.findings import (
-    DATES,
-    NUMBERS,
     Finding,
     local,
     missing_attribute,
@@ -25,7 +24,7 @@ from singlewindow.xsd.findings import (
 from singlewindow.xsd.parser import Element
 from singlewindow.xsd.type_description import base_name, describe_type
 
-_ATTRIBUTE = re.compile(r"attribute ([\w.-]+)=")
+_ATTRIBUTE = re.compile(r"attribute (?:([\w.-]+)=|'([^']+)' has a fixed value)")
 _QUOTED = re.compile(r"'([^']+)'")
 
 
@@ -58,7 +57,7 @@ def _translate_attribute(element: Element, reason: str, group: Any) -> Finding:
 def _translate_value(error: XMLSchemaValidationError, element: Element, schema: Any) -> Finding:
     reason = error.reason or ""
     named = _ATTRIBUTE.match(reason)
-    attribute = named[1] if named else None
+    attribute = (named[1] or named[2]) if named else None
     value = (element.get(attribute) if attribute else element.text) or ""
     xsd_type = _declared_type(schema, element, attribute)
     rule, limit = _rule(error, xsd_type)
@@ -73,7 +72,7 @@ def _rule(error: XMLSchemaValidationError, xsd_type: Any) -> tuple[str, str]:
         rule = local(getattr(validator.elem, "tag", ""))
         return rule, str(getattr(validator, "value", "") or "")
     if "fixed value" in reason:
-        return "fixed", reason.rpartition(" value ")[2]
+        return "fixed", reason.partition(" value ")[2].removeprefix("'").removesuffix("'")
     if reason.startswith("duplicated value"):
         return "unique", ""
     base = base_name(xsd_type) or local(getattr(validator, "name", ""))

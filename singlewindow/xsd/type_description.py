@@ -6,7 +6,8 @@ from typing import Any
 
 from xmlschema.validators import XsdComplexType
 
-from singlewindow.xsd.findings import DATES, NUMBERS, local
+from singlewindow.xsd.facets import DATES, NUMBERS
+from singlewindow.xsd.findings import local
 
 SHOWN_CHOICES = 20
 _PLAIN = frozenset({"string", "boolean", "base64Binary", "token", "normalizedString", "anyURI"})

@@ -14,13 +14,14 @@ from typing import Any, Protocol
 from lxml import etree
 
 from singlewindow.messages.judgement import MAX_ERRORS, Judgement, Problem, Unit
-from singlewindow.xsd.examining import Recognised, is_valid
+from singlewindow.xsd.examining import Recognised
 from singlewindow.xsd.findings import Finding, unknown_code
 from singlewindow.xsd.parser import Element
 from singlewindow.xsd.paths import clark
 from singlewindow.xsd.places import Places
-from singlewindow.xsd.plain_errors import PlainError, read_log, translate_plain
+from singlewindow.xsd.plain_errors import PlainError, read_errors, translate_plain
 from singlewindow.xsd.reading import Misused
+from singlewindow.xsd.validity import is_valid
 
 MAX_EXPLAINED = 20
 """Refused declarations of one message that are explained in full."""
@@ -98,10 +99,12 @@ class UnitJudge:
     def _sort_out(self) -> dict[int, list[PlainError]]:
         """The declarations at fault by ordinal, each with libxml2's errors in it."""
         refused: dict[int, list[PlainError]] = {}
+        left = MAX_ERRORS
         for ordinal, unit in enumerate(self._message.units, 1):
             excerpt = self._excerpt([unit])
             if not is_valid(self._schema, excerpt.document):
-                errors = _errors_within(excerpt.copies[0], read_log(self._schema))
+                errors = read_errors(self._schema, excerpt.document, within=excerpt.copies[0], most=max(left, 1))
+                left -= len(errors)
                 if errors:
                     refused[ordinal] = errors
         return refused
@@ -110,7 +113,7 @@ class UnitJudge:
         element = self._message.element
         if is_valid(self._schema, element):
             return []
-        errors = read_log(self._schema)
+        errors = read_errors(self._schema, element)
         return self._choose(self._explain(element), errors, element)
 
     def _explain_unit(self, ordinal: int, errors: list[PlainError], *, in_full: bool) -> list[Finding]:
@@ -132,7 +135,7 @@ class UnitJudge:
         excerpt = self._excerpt(held if sound else stand_in)
         if is_valid(self._schema, excerpt.document):
             return []
-        errors = read_log(self._schema)
+        errors = read_errors(self._schema, excerpt.document)
         # the element of a sound declaration may be one too many; what an unsound one holds was told before
         inside = {inner for copy in excerpt.copies for inner in (copy.iterdescendants() if sound else copy.iter())}
         found = self._choose(self._explain(excerpt.document), errors, excerpt.document)
@@ -210,6 +213,3 @@ def _in_order(problems: list[Problem]) -> list[Problem]:
     return sorted(problems, key=lambda problem: (problem.line or 0, problem.column or 0))
 
 
-def _errors_within(unit: Element, errors: list[PlainError]) -> list[PlainError]:
-    below = unit.getroottree().getpath(unit)
-    return [error for error in errors if f"{error.path}/".startswith(f"{below}/")]

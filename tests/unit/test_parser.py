@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import ast
 import os
+import re
 import socket
 import threading
 from collections.abc import Iterator
@@ -10,10 +11,13 @@ from pathlib import Path
 import pytest
 from lxml import etree
 
+from singlewindow.messages.judgement import Judgement
 from singlewindow.xsd import parser as xml_parser
 from singlewindow.xsd.catalogue import Catalogue, load_catalogue
 from singlewindow.xsd.examining import examine
-from singlewindow.xsd.parser import Refused, parse
+from singlewindow.xsd.parser import Refused, declared_encoding, parse, to_utf8
+from singlewindow.xsd.places import locate_elements
+from tests.unit.ceb_messages import INVENTORY
 
 PACKAGE = Path(xml_parser.__file__).parents[1]
 
@@ -88,6 +92,71 @@ def test_a_syntax_error_says_line_and_column() -> None:
 def test_a_comment_or_instruction_inside_a_number_does_not_split_it() -> None:
     root = parse(b"<a><n>10<!-- -->00</n><m>10<?x y?>00</m></a>")
     assert [child.text for child in root] == ["1000", "1000"]
+
+
+@pytest.mark.parametrize("split", [b"<!-- -->", b"<?note x?>", b"<![CDATA[]]>"])
+def test_schema_and_program_read_one_number_despite_a_comment_inside_it(split: bytes, catalogue: Catalogue) -> None:
+    plain = re.sub(rb"<packNo>[^<]*<", b"<packNo>1000<", INVENTORY, count=1)
+    split_up = plain.replace(b"<packNo>1000<", b"<packNo>10" + split + b"00<")
+    (one,), (other,) = (judged.units for judged in (examine_valid(catalogue, body) for body in (plain, split_up)))
+    assert (one.facts, one.content_sha256) == (other.facts, other.content_sha256)
+
+
+def test_a_comment_cannot_hide_a_digit_too_many_from_the_schema(catalogue: Catalogue) -> None:
+    body = re.sub(rb"<packNo>[^<]*<", b"<packNo>1234567890<!-- -->1234567890<", INVENTORY, count=1)
+    assert examine(catalogue, body) is None
+
+
+def examine_valid(catalogue: Catalogue, body: bytes) -> Judgement:
+    judgement = examine(catalogue, body)
+    assert judgement is not None
+    return judgement
+
+
+GBK = frozenset({"gbk", "gb18030"})
+
+
+@pytest.mark.parametrize("declared", ["GBK", "gb2312", "GB18030"])
+def test_a_chinese_encoding_is_read_where_a_set_takes_it(declared: str) -> None:
+    body = f'<?xml version="1.0"\n  encoding="{declared}" standalone="yes"?><a>\u7535\u5b50</a>'.encode(declared)
+    assert parse(body, encodings=GBK).text == "\u7535\u5b50"
+    refused = refusal(body)
+    assert (refused.status, refused.code) == (415, "unsupported-encoding")
+
+
+def test_transcoding_moves_no_line_and_no_column() -> None:
+    text = '<?xml version="1.0"\n encoding="GBK"?><a>\u7535\u5b50\n<b>\u5b50</b><c/></a>'
+    readable = to_utf8(text.encode("gbk"), GBK)
+    assert b"GBK" not in readable
+    assert [len(line) for line in readable.decode().split("\n")] == [len(line) for line in text.split("\n")]
+    assert locate_elements(readable) == [(2, 18), (3, 1), (3, 9)]
+
+
+def test_what_needs_no_transcoding_stays_the_very_bytes() -> None:
+    body = b'<?xml version="1.0" encoding="UTF-8"?><a/>'
+    assert to_utf8(body, GBK) is body
+
+
+def test_bytes_that_are_not_in_their_chinese_encoding_are_told_with_their_place() -> None:
+    body = '<?xml version="1.0" encoding="GBK"?>\n<a>\u7535'.encode("gbk") + b"\xff\xff</a>"
+    with pytest.raises(Refused) as caught:
+        parse(body, encodings=GBK)
+    assert (caught.value.code, caught.value.line, caught.value.column) == ("bad-encoding", 2, 5)
+
+
+def test_a_mark_of_utf_8_and_a_declaration_of_gbk_contradict_each_other() -> None:
+    with pytest.raises(Refused) as caught:
+        parse(b'\xef\xbb\xbf<?xml version="1.0" encoding="GBK"?><a/>', encodings=GBK)
+    assert caught.value.status == 415
+
+
+@pytest.mark.parametrize(
+    ("body", "encoding"),
+    [(b"<a/>", "utf-8"), (b"<?xml version='1.0' encoding='GB2312'?><a/>", "gbk"), ("<a/>".encode("utf-16"), "utf-16"),
+     (b'<?xml version="1.0" encoding="GB18030"?><a/>', "gb18030")],
+)  # fmt: skip
+def test_the_declared_encoding_is_told(body: bytes, encoding: str) -> None:
+    assert declared_encoding(body) == encoding
 
 
 def test_the_number_of_elements_is_counted_alike_in_utf_16() -> None:
