@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 from collections import Counter
 from contextlib import suppress
 from typing import Any
@@ -93,13 +94,16 @@ def _count_children(parent: Element) -> dict[Element, tuple[int, bool]]:
 def locate_elements(body: bytes) -> list[tuple[int, int]]:
     """Line and column (1-based, in characters) of every start tag in document order.
 
-    By expat, which may see only bytes that libxml2 found well-formed and free of DTDs, and sees them whole.
+    By expat, which may see only bytes that libxml2 found well-formed and free of DTDs, and sees them whole. It counts
+    a byte order mark as the first character of the first line; no editor shows one.
     """
     positions: list[tuple[int, int]] = []
+    marked = body.startswith((codecs.BOM_UTF8, codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
     parser = expat.ParserCreate()
 
     def note(_name: str, _attributes: object) -> None:
-        positions.append((parser.CurrentLineNumber, parser.CurrentColumnNumber + 1))
+        line, before = parser.CurrentLineNumber, parser.CurrentColumnNumber
+        positions.append((line, before if marked and line == 1 else before + 1))
 
     parser.StartElementHandler = note
     with suppress(expat.ExpatError):

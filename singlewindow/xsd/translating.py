@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from inspect import isfunction
 from typing import Any, cast
 
 from xmlschema import XMLSchemaChildrenValidationError, XMLSchemaDecodeError, XMLSchemaValidationError
-from xmlschema.validators import XsdComplexType, XsdElement, XsdGroup
-from xmlschema.validators.facets import XsdFacet
+from xmlschema.validators import XsdComplexType, XsdElement, XsdGroup, XsdSimpleType
+from xmlschema.validators.facets import XsdFacet, XsdTotalDigitsFacet
 
 from singlewindow.xsd.content_model import content_faults
 from singlewindow.xsd.facets import DATES, NUMBERS
@@ -25,6 +26,7 @@ from singlewindow.xsd.parser import Element
 from singlewindow.xsd.type_description import base_name, describe_type
 
 _ATTRIBUTE = re.compile(r"attribute (?:([\w.-]+)=|'([^']+)' has a fixed value)")
+_TOTAL_DIGITS = "{http://www.w3.org/2001/XMLSchema}totalDigits"
 _QUOTED = re.compile(r"'([^']+)'")
 
 
@@ -42,8 +44,17 @@ def translate(error: XMLSchemaValidationError, schema: Any) -> Iterator[Finding]
         yield unexpected_text(element)
     elif "can't have child elements" in reason and len(element):
         yield unexpected_element(element[0], [], ())
-    else:
+    elif not _is_told_by_digits(error, element, schema):
         yield _translate_value(error, element, schema)
+
+
+def _is_told_by_digits(error: XMLSchemaValidationError, element: Element, schema: Any) -> bool:
+    """True where a number is past its machine type and past its digits too, which has an error of its own."""
+    xsd_type = _declared_type(schema, element, None)
+    digits = xsd_type.get_facet(_TOTAL_DIGITS) if isinstance(xsd_type, XsdSimpleType) else None
+    if not isinstance(digits, XsdTotalDigitsFacet) or not isfunction(error.validator):
+        return False
+    return len((element.text or "").strip().lstrip("+-0")) > int(digits.value)
 
 
 def _translate_attribute(element: Element, reason: str, group: Any) -> Finding:

@@ -46,20 +46,23 @@ class _Excerpt:
     Its elements are copies and stay in it: lxml frees an element taken out of its document very slowly.
     """
 
-    def __init__(self, root: Element, others: Sequence[Element], units: Sequence[Element], place: int) -> None:
+    def __init__(self, root: Element, content: Sequence[tuple[Element, Element]], units: Collection[Element]) -> None:
+        """`content` has, child by child, what is copied and what it stands for."""
         namespaces: Any = root.nsmap  # the published stubs know no default namespace
         self.document = etree.Element(root.tag, attrib={str(k): str(v) for k, v in root.items()}, nsmap=namespaces)
         self.document.text = root.text
-        self._sources = [root, *others[:place], *units, *others[place:]]
-        for source in self._sources[1:]:
+        self._root, self._content = root, content
+        for source, _ in content:
             self.document.append(deepcopy(source))
-        self.copies = list(self.document)[place : place + len(units)]
+        self.copies = [copy for copy, (source, _) in zip(self.document, content, strict=True) if source in units]
 
     @cached_property
     def _origins(self) -> dict[Element, Element]:
-        copies = [self.document, *(inner for child in self.document for inner in child.iter())]
-        sources = [self._sources[0], *(inner for source in self._sources[1:] for inner in source.iter())]
-        return dict(zip(copies, sources, strict=True))
+        origins = {self.document: self._root}
+        for copy, (source, origin) in zip(self.document, self._content, strict=True):
+            origins.update(zip(copy.iter(), source.iter(), strict=True))
+            origins[copy] = origin
+        return origins
 
     def origin(self, finding: Finding) -> Finding:
         """The same finding at the element of the message that was copied."""
@@ -76,8 +79,8 @@ class UnitJudge:
         self._reader = message.installed.reader(message.root.name)
         self._truncated = False
         self._warnings_left = MAX_ERRORS
-        known = set(message.units)
-        self._others = [child for child in message.element if child not in known]
+        self._known = frozenset(message.units)
+        self._others = [child for child in message.element if child not in self._known]
         is_whole = message.root.unit == "." or not message.units
         self._place = 0 if is_whole else message.element.index(message.units[0])
 
@@ -94,7 +97,9 @@ class UnitJudge:
         return self._conclude(inside, self._explain_outside(refused.keys()))
 
     def _excerpt(self, units: Sequence[Element]) -> _Excerpt:
-        return _Excerpt(self._message.element, self._others, units, self._place)
+        """The message with only these of its declarations, where the first of all stands."""
+        content = [*self._others[: self._place], *units, *self._others[self._place :]]
+        return _Excerpt(self._message.element, [(child, child) for child in content], self._known)
 
     def _sort_out(self) -> dict[int, list[PlainError]]:
         """The declarations at fault by ordinal, each with libxml2's errors in it."""
@@ -131,8 +136,9 @@ class UnitJudge:
         units = self._message.units
         sound = [unit for ordinal, unit in enumerate(units, 1) if ordinal not in refused]
         stand_in = (sound or units)[:1]
-        held = [stand_in[0] if ordinal in refused else unit for ordinal, unit in enumerate(units, 1)]
-        excerpt = self._excerpt(held if sound else stand_in)
+        unsound = {units[ordinal - 1] for ordinal in refused}
+        held = [(stand_in[0] if child in unsound else child, child) for child in self._message.element]
+        excerpt = _Excerpt(self._message.element, held, self._known) if sound else self._excerpt(stand_in)
         if is_valid(self._schema, excerpt.document):
             return []
         errors = read_errors(self._schema, excerpt.document)
