@@ -13,7 +13,9 @@ from singlewindow.errors import ConfigurationError
 from singlewindow.xsd.drafting import draft_set
 from singlewindow.xsd.set_checking import check_set
 
-message_set = App(name="message-set", help="Draft and check message sets: folders with schemas and a manifest, no code.")
+message_set = App(
+    name="message-set", help="Draft and check message sets: folders with schemas and a manifest, no code."
+)
 
 
 @message_set.command
@@ -31,7 +33,9 @@ def new(folder: Path, *, xsd: Sequence[Path]) -> None:
     for root in draft_set(folder, xsd):
         unit = "the whole message" if root.unit == "." else f"each {root.unit}"
         console.print(f"{root.name}: {unit} is a declaration, key {root.key or '[yellow]not found[/yellow]'}")
-    console.print(f"[green]written[/green] {folder / 'message-set.toml'}; read it, then: singlewindow message-set check {folder}")
+    console.print(
+        f"[green]written[/green] {folder / 'message-set.toml'}; read it, then: singlewindow message-set check {folder}"
+    )
 
 
 @message_set.command

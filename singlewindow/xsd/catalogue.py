@@ -71,7 +71,7 @@ class InstalledSet:
         return [self._sharing, self.message_set.folder] if self._sharing else [self.message_set.folder]
 
     def compile(self) -> None:
-        """Compile schemas, rules and what reads each root now, not with the first message. Raises ConfigurationError."""
+        """Compile schemas, rules and what reads each root before the first message comes. Raises ConfigurationError."""
         for root in self.message_set.roots:
             self.schema_for(root)
             self.reader(root)

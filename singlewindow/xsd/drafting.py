@@ -56,7 +56,9 @@ def draft_set(folder: Path, schemas: Sequence[Path]) -> list[DraftRoot]:
         _copy_closure(schema, folder)
     roots = list(_read_roots([folder / schema.name for schema in schemas]))
     if not roots:
-        raise ConfigurationError(f"{', '.join(schema.name for schema in schemas)}: no global element that could be a root")
+        raise ConfigurationError(
+            f"{', '.join(schema.name for schema in schemas)}: no global element that could be a root"
+        )
     (folder / MANIFEST).write_text(_write(folder, schemas, roots), "utf-8")
     return roots
 

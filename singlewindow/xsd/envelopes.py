@@ -20,7 +20,9 @@ def is_envelope(root: Root) -> bool:
 
 def open_envelope(element: Element, root: Root, message_set: MessageSet) -> Envelope:
     """What a schema-valid envelope says and carries. Raises Refused (400) where its Base64 is broken."""
-    texts = {name: element.findtext(clark(path, message_set.element_namespace)) or "" for name, path in root.facts.items()}
+    texts = {
+        name: element.findtext(clark(path, message_set.element_namespace)) or "" for name, path in root.facts.items()
+    }
     receivers = element.findall(clark(root.lists["receivers"]["path"], message_set.element_namespace))
     try:
         content = base64.b64decode("".join(texts["content"].split()), validate=True)

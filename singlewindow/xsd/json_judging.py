@@ -1,4 +1,4 @@
-"""Judging a message that came as JSON: written as XML by its set's schema, judged as XML, errors pointing into the JSON."""
+"""Judging a message that came as JSON: written as XML by its schema, judged as XML, errors pointing into the JSON."""
 
 from __future__ import annotations
 

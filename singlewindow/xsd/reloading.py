@@ -11,6 +11,7 @@ import shutil
 import tempfile
 from collections.abc import Awaitable, Callable
 from pathlib import Path
+from typing import Self
 
 import structlog
 
@@ -36,7 +37,7 @@ class Reloader:
         self._generation = 0
         self._task: asyncio.Task[None] | None = None
 
-    async def __aenter__(self) -> Reloader:
+    async def __aenter__(self) -> Self:
         await self.look()
         self._task = asyncio.create_task(self._look_for_ever(), name="message-sets")
         return self
@@ -99,9 +100,7 @@ class Reloader:
         copy = copies / folder.name
         shutil.rmtree(copy, ignore_errors=True)
         shutil.copytree(folder, copy)
-        others = {
-            name: one for name, one in self._catalogue.sets.items() if one.message_set.folder.name != folder.name
-        }
+        others = {name: one for name, one in self._catalogue.sets.items() if one.message_set.folder.name != folder.name}
         installed = load_set(copy, others)
         installed.compile()
         return installed

@@ -64,7 +64,7 @@ def read_export_document(original: bytes) -> ReadUnit:
 
 
 def read_foreign_document(original: bytes) -> ReadUnit:
-    """A document of a set that customs has never seen: the first LRN or MRN anywhere in it, else its own hash, as `lrn`.
+    """A document of a set that customs has never seen; its `lrn` is the first LRN or MRN in it, else its own hash.
 
     Raises as `read_ceb_units`.
     """

@@ -39,10 +39,12 @@ def check_set(folder: Path) -> Iterator[Checked]:
         return
     message_set = installed.message_set
     directions = [root.direction for root in message_set.roots.values()]
-    counted = f"{len(directions)} roots, {directions.count('request')} of them requests, {len(installed.rules.rules)} rules"
+    counted = (
+        f"{len(directions)} roots, {directions.count('request')} of them requests, {len(installed.rules.rules)} rules"
+    )
     yield Checked(message_set.name, passed=True, detail=counted)
     for path, expected in expected_verdicts(folder):
-        yield _check_sample(catalogue, message_set.name, folder, path, expected)
+        yield _check_sample(catalogue, message_set.name, folder, path, expected=expected)
     yield from check_cases(installed)
 
 
@@ -71,7 +73,9 @@ def check_cases(installed: InstalledSet) -> Iterator[Checked]:
         yield Checked(f"case {case}", passed=passed, detail=detail or ("as it says" if passed else "not so"))
     everywhere = [case for one in installed.rule_folders for case in read_cases(one)]
     for rule in uncovered(installed.rules, everywhere):
-        yield Checked(f"rule {rule}", passed=False, detail="lacks a case in which it fires, or one in which it is silent")
+        yield Checked(
+            f"rule {rule}", passed=False, detail="lacks a case in which it fires, or one in which it is silent"
+        )
 
 
 def _load(folder: Path) -> tuple[Catalogue, InstalledSet]:
@@ -86,7 +90,7 @@ def _load(folder: Path) -> tuple[Catalogue, InstalledSet]:
     return catalogue, installed
 
 
-def _check_sample(catalogue: Catalogue, name: str, folder: Path, path: Path, expected: bool) -> Checked:
+def _check_sample(catalogue: Catalogue, name: str, folder: Path, path: Path, *, expected: bool) -> Checked:
     subject = str(path.relative_to(folder))
     try:
         verdict = judge(catalogue, path.read_bytes(), (name,))

@@ -186,11 +186,9 @@ class UnitJudge:
         return Unit(ordinal, self._message.root.kind, key, problems=(*problems, *warnings))
 
     def _unrelated(self, broken: list[Finding], faults: list[Finding]) -> list[Finding]:
-        """The broken rules about elements whose own surroundings have the form they should: others may follow from it."""
+        """The broken rules about elements whose surroundings have the form they should; others may follow from it."""
         suspect = {fault.element for fault in faults} | {fault.element.getparent() for fault in faults}
-        return [
-            finding for finding in broken if not suspect & {finding.element, finding.element.getparent()}
-        ]
+        return [finding for finding in broken if not suspect & {finding.element, finding.element.getparent()}]
 
     def _warn(self, findings: list[Finding], ordinal: int) -> tuple[Problem, ...]:
         shown = findings[: self._warnings_left]
@@ -217,5 +215,3 @@ class UnitJudge:
 
 def _in_order(problems: list[Problem]) -> list[Problem]:
     return sorted(problems, key=lambda problem: (problem.line or 0, problem.column or 0))
-
-

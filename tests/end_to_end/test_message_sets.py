@@ -1,4 +1,4 @@
-"""Message sets on the running chain: one dropped in as configuration, one edition beside another, envelopes and JSON."""
+"""Message sets on the running chain: dropped in as configuration, two editions at once, envelopes and JSON."""
 
 from __future__ import annotations
 

@@ -29,7 +29,7 @@ class Others:
     def take(self, request: Request) -> Decision:
         """Decide on a document; answers come as Response, whatever the set."""
         reference = request.reference
-        key = "|".join((request.root, request.sender, reference))
+        key = f"{request.root}|{request.sender}|{reference}"
         consignment = Consignment(request.sender, reference)
         conversation = begin(request, consignment, DECLARE)
         earlier = self._alive.get(key)

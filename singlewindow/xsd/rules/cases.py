@@ -35,7 +35,8 @@ class Case:
     def __str__(self) -> str:
         edits = [*(f"{path}={value}" for path, value in self.set.items()), *(f"-{path}" for path in self.remove)]
         edits += [f"{path}×{count}" for path, count in self.repeat.items()]
-        return f"{self.rule} {'fires' if self.fires else 'is silent'}: {Path(self.sample).stem} {', '.join(edits)}".strip()
+        verdict = "fires" if self.fires else "is silent"
+        return f"{self.rule} {verdict}: {Path(self.sample).stem} {', '.join(edits)}".strip()
 
 
 def read_cases(folder: Path) -> list[Case]:
@@ -54,7 +55,7 @@ def _read(entry: dict[str, Any]) -> Case:
 
 
 def run_case(book: RuleBook, folder: Path, namespace: str, case: Case) -> bool:
-    """True when the rule fires exactly where the case says so. Raises ConfigurationError for a case that does not fit."""
+    """True when the rule fires where the case says so. Raises ConfigurationError for a case that does not fit."""
     root = parse((folder / case.sample).read_bytes())
     for path, count in case.repeat.items():
         _repeat(_find(root, path, namespace, case), count)

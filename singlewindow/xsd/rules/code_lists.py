@@ -83,8 +83,8 @@ def _load_list(path: Path) -> CodeList:
 def _code(said: Any) -> Code:
     if isinstance(said, str):
         return Code(said)
-    since, until = said.get("from"), said.get("to")
-    return Code(said["en"], said.get("zh", ""), None if since is None else str(since), None if until is None else str(until))
+    since, until = (None if said.get(end) is None else str(said[end]) for end in ("from", "to"))
+    return Code(said["en"], said.get("zh", ""), since, until)
 
 
 def _as_day(moment: str) -> str:
