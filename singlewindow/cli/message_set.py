@@ -1,9 +1,9 @@
-"""`singlewindow message-set`: draft and check message sets of one's own."""
+"""`singlewindow message-set`: draft, check and describe message sets of one's own."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from cyclopts import App
@@ -11,10 +11,12 @@ from rich.console import Console
 
 from singlewindow.errors import ConfigurationError
 from singlewindow.xsd.drafting import draft_set
+from singlewindow.xsd.reference_markdown import write_pages
+from singlewindow.xsd.reference_sets import open_set, read_all_roots, read_set
 from singlewindow.xsd.set_checking import check_set
 
 message_set = App(
-    name="message-set", help="Draft and check message sets: folders with schemas and a manifest, no code."
+    name="message-set", help="Draft, check and describe message sets: folders with schemas and a manifest, no code."
 )
 
 
@@ -58,6 +60,34 @@ def check(folder: Path) -> None:
         console.print(f"{mark} {checked.subject}: {checked.detail}", soft_wrap=True)
     console.print(f"{total - failed} of {total} passed")
     sys.exit(1 if failed else 0)
+
+
+@message_set.command
+def pages(name: str, *, to: Path) -> None:
+    """Write a set's reference as Markdown: messages with every element, rules with their cases, code lists.
+
+    Parameters
+    ----------
+    name
+        An installed set's name, or the folder of one.
+    to
+        The folder that the pages are written to; pages there that the set no longer has are removed.
+    """
+    installed = open_set(name)
+    reference = read_set(installed)
+    written = write_pages(reference, read_all_roots(installed, reference))
+    replace_pages(to, written)
+    print(f"{len(written)} pages written to {to}")
+
+
+def replace_pages(folder: Path, pages: Mapping[str, str]) -> None:
+    """Make the Markdown files of a folder these; nothing else in it is touched."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for path in folder.glob("*.md"):
+        if path.name not in pages:
+            path.unlink()
+    for name, text in pages.items():
+        (folder / name).write_text(text, "utf-8")
 
 
 def shut_network() -> None:

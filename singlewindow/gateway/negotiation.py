@@ -1,4 +1,4 @@
-"""Which of our two forms, JSON or XML, a client wants to read."""
+"""Which of our two forms, JSON or XML, a client wants to read, and whether it is a browser that reads pages."""
 
 from __future__ import annotations
 
@@ -39,10 +39,24 @@ def preferred_form(request: web.BaseRequest) -> Form | None:
     return max(wanted, key=lambda entry: entry[0])[1] if wanted else None
 
 
+def prefers_page(request: web.BaseRequest) -> bool:
+    """True for a browser: a page has more weight in Accept than JSON has, which is what nobody else need ask for."""
+    items = ",".join(request.headers.getall("Accept", [])).split(",")
+    pages = [weight for weight, name in map(_weigh_name, items) if name == "text/html"]
+    others = [weight for weight, name in map(_weigh_name, items) if _FORMS.get(name) == "json"]
+    return max(pages, default=0.0) > max(others, default=0.0)
+
+
 def _weigh(item: str) -> tuple[float, Form | None]:
+    weight, name = _weigh_name(item)
+    return weight, _FORMS.get(name)
+
+
+def _weigh_name(item: str) -> tuple[float, str]:
+    """The weight of a media type and its name; nothing for a weight that is no number."""
     name, *parameters = [part.strip().lower() for part in item.split(";")]
     weight = next((parameter[2:] for parameter in parameters if parameter.startswith("q=")), "1")
     try:
-        return float(weight), _FORMS.get(name)
+        return float(weight), name
     except ValueError:
-        return 0.0, None
+        return 0.0, name

@@ -21,6 +21,7 @@ from singlewindow.messages.judgement import Judgement
 from singlewindow.messages.manifest import MessageSet
 from singlewindow.messages.rule import Rule
 from singlewindow.settings import Settings
+from singlewindow.xsd.reference_shelf import OpenedSet
 from singlewindow.xsd.soap_replies import TaskNotice
 
 ReadWords = Callable[[str, Sequence[TaskNotice]], list[Word]]
@@ -46,12 +47,17 @@ class Judge(Protocol):
         ...
 
 
+async def _describe_nothing(_name: str) -> OpenedSet | None:
+    return None
+
+
 @dataclass(frozen=True, slots=True)
 class GatewayParts:
     """Everything the gateway works with, open and running; the gateway closes none of it.
 
     `sets` are the installed message sets by name. `checks` name the parts without which `/health/ready` says 503.
-    `rules` gives the rules of all installed sets, for the pages that explain their codes.
+    `rules` gives the rules of all installed sets, for the pages that explain their codes; `describe_set` opens the
+    reference of one set by name, `refused_sets` says by folder why a changed set was not taken.
     """
 
     settings: Settings
@@ -65,6 +71,8 @@ class GatewayParts:
     read_words: ReadWords
     checks: Mapping[str, Check] = field(default_factory=dict)
     rules: Callable[[], Iterable[Rule]] = tuple
+    describe_set: Callable[[str], Awaitable[OpenedSet | None]] = _describe_nothing
+    refused_sets: Callable[[], Mapping[str, str]] = dict
 
     @property
     def agencies(self) -> list[str]:

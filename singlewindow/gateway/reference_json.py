@@ -20,9 +20,12 @@ from singlewindow.xsd.reference import (
 
 HOME = "/v1/message-sets"
 
+Counts = Mapping[str, int]
+"""How many roots, rules, lists and samples a set holds."""
 
-def describe_manifest(message_set: MessageSet) -> dict[str, Any]:
-    """What a manifest says of a set, with the addresses of its pages and files."""
+
+def describe_manifest(message_set: MessageSet, counts: Counts | None = None) -> dict[str, Any]:
+    """What a manifest says of a set, with the addresses of its pages and files, and how much it holds."""
     base = f"{HOME}/{message_set.name}"
     roots = [
         {"name": root.name, "direction": root.direction, "kind": root.kind, "title": root.title}
@@ -37,6 +40,7 @@ def describe_manifest(message_set: MessageSet) -> dict[str, Any]:
         "roots": roots,
         "schema": f"{base}/files/{message_set.schema}",
         "files": [f"{base}/files/{path}" for path in list_files(message_set.folder)],
+        "counts": counts,
         "page": base,
         "zip": f"{base}.zip",
     }
@@ -55,14 +59,12 @@ def count_parts(reference: SetReference) -> dict[str, int]:
 def describe_set(reference: SetReference) -> dict[str, Any]:
     """A set with its rules, code lists and samples; codes and elements have addresses of their own."""
     base = f"{HOME}/{reference.message_set.name}"
-    lists = [
-        describe_list(one, codes=False) | {"page": f"{base}/lists/{one.codes.name}"} for one in reference.lists
-    ]
+    lists = [describe_list(one, codes=False) | {"page": f"{base}/lists/{one.codes.name}"} for one in reference.lists]
     samples = [
         {"file": f"{base}/files/{one.path}", "root": one.root or None, "verdict": one.verdict}
         for one in reference.samples
     ]
-    described = describe_manifest(reference.message_set) | {"counts": count_parts(reference)}
+    described = describe_manifest(reference.message_set, count_parts(reference))
     return described | {"rules": describe_rules(reference), "lists": lists, "samples": samples}
 
 
@@ -155,6 +157,4 @@ def describe_list(one: ListReference, *, codes: bool = True) -> dict[str, Any]:
 
 def describe_refused(refused: Mapping[str, str]) -> dict[str, str]:
     """Why folders were not taken, by folder; paths begin at the folder: where it lies is nobody's business."""
-    return {
-        folder: re.sub(rf"\S*/(?={re.escape(folder)}(?:/|\s|$))", "", reason) for folder, reason in refused.items()
-    }
+    return {folder: re.sub(rf"\S*/(?={re.escape(folder)}(?:/|\s|$))", "", reason) for folder, reason in refused.items()}

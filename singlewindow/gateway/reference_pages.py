@@ -12,13 +12,11 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from singlewindow.gateway.languages import Language
+from singlewindow.gateway.reference_json import Counts
 from singlewindow.gateway.reference_words import WORDS, say_type
 from singlewindow.gateway.set_files import list_files
 from singlewindow.messages.manifest import MessageSet
 from singlewindow.xsd.reference import ListReference, RootReference, SetReference
-
-Counts = Mapping[str, int]
-"""How many roots, rules, lists and samples a set holds."""
 
 
 def render_index(
@@ -84,6 +82,4 @@ def _other(language: Language, en: str, zh: str | None) -> str:
 @cache
 def _environment() -> Environment:
     loader = PackageLoader("singlewindow.gateway", "pages")
-    return Environment(
-        loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
+    return Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)

@@ -13,7 +13,7 @@ WORDS: dict[Language, dict[str, str]] = {
         "code": "Code",
         "codes": "codes",
         "complete": "complete: an unknown code is an error",
-        "content": "What may be in it",
+        "content": "Codes",
         "cut": "The rest is left out: the types refer to each other without end.",
         "default": "default",
         "direction": "Direction",
@@ -28,6 +28,7 @@ WORDS: dict[Language, dict[str, str]] = {
         "files": "All files",
         "fires": "fires",
         "fixed": "always",
+        "form": "of the form",
         "from": "From",
         "hint": "How to mend it",
         "index_intro": "What can be filed here. Every schema, rule, code list and sample can be read and taken along.",
@@ -77,7 +78,7 @@ WORDS: dict[Language, dict[str, str]] = {
         "code": "代码",
         "codes": "个代码",
         "complete": "完整:未知代码为错误",
-        "content": "内容",
+        "content": "代码",
         "cut": "其余从略:类型相互引用,没有尽头。",
         "default": "默认",
         "direction": "方向",
@@ -92,6 +93,7 @@ WORDS: dict[Language, dict[str, str]] = {
         "files": "全部文件",
         "fires": "触发",
         "fixed": "固定为",
+        "form": "格式",
         "from": "生效",
         "hint": "如何更正",
         "index_intro": "本平台受理的报文。全部模式、规则、代码表和样例均可浏览和下载。",
@@ -144,7 +146,7 @@ _TYPES = (
     (r"^boolean\b", "true 或 false"),
     (r"exactly (\d+) characters?", r"恰好 \1 个字符"),
     (r"at least (\d+) characters?", r"至少 \1 个字符"),
-    (r"(\d+\.\.\d+) characters", r"\1 个字符"),
+    (r"(\d+\.\.\d+) characters?", r"\1 个字符"),
     (r"at most (\d+) digits", r"至多 \1 位数字"),
     (r"(\d+) of them after the point", r"其中小数 \1 位"),
     (r", from (?=[\d-])", ",最小 "),
@@ -155,10 +157,9 @@ _TYPES = (
 
 
 def say_type(words: str, language: Language) -> str:
-    """The words of a type in this language. A pattern, which follows `of the form`, stays as it is."""
+    """The words of a type, without a pattern, in this language."""
     if language == "en":
         return words
-    told, form, pattern = words.partition(", of the form ")
     for english, chinese in _TYPES:
-        told = re.sub(english, chinese, told)
-    return f"{told},格式 {pattern}" if form else told
+        words = re.sub(english, chinese, words)
+    return words.replace(", ", ",")

@@ -31,6 +31,7 @@ from singlewindow.messages.receipts import ReceiptSigner
 from singlewindow.settings import Settings
 from singlewindow.xsd.catalogue import Catalogue, load_catalogue
 from singlewindow.xsd.judging import Door
+from singlewindow.xsd.reference_shelf import ReferenceShelf
 from singlewindow.xsd.responses import read_response
 from singlewindow.xsd.soap_replies import TaskNotice
 
@@ -103,6 +104,7 @@ async def _open_database(stack: AsyncExitStack, dsn: str) -> Database:
 
 async def _build_parts(stack: AsyncExitStack, database: Database, bus: Bus, settings: Settings) -> GatewayParts:
     catalogue, clock = _catalogue(), Clock()
+    shelf = ReferenceShelf(catalogue)
     sets, ids = catalogue.manifests, IdentifierSource(clock)
     traders, signer = Traders(database, b"pepper", ids), ReceiptSigner(Ed25519PrivateKey.generate())
     intake = Intake(
@@ -141,6 +143,8 @@ async def _build_parts(stack: AsyncExitStack, database: Database, bus: Bus, sett
         bus,
         read_words,
         {"ledger": check_ledger},
+        describe_set=shelf.describe_set,
+        refused_sets=shelf.refused_sets,
     )
 
 
