@@ -37,6 +37,7 @@ from singlewindow.queue.words import read_words
 from singlewindow.settings import Settings
 from singlewindow.xsd.catalogue import Catalogue, load_catalogue
 from singlewindow.xsd.judging import Door
+from singlewindow.xsd.reference_shelf import ReferenceShelf
 from singlewindow.xsd.reloading import Reloader
 from singlewindow.xsd.responses import read_response
 from singlewindow.xsd.soap_replies import TaskNotice
@@ -110,7 +111,7 @@ async def run_gateway(settings: Settings) -> None:
         await _follow_message_sets(stack, settings, door.catalogue, door.renew)
         warming = asyncio.create_task(door.warm())
         stack.callback(warming.cancel)
-        sets = door.catalogue.manifests
+        sets, shelf = door.catalogue.manifests, ReferenceShelf(door.catalogue)
         intake = Intake(
             ledger.database, ledger.traders, sets, ReceiptSigner(ledger.keys.receipts),
             clock=ledger.clock, ids=ledger.ids, on_stored=streams.announce, task_delay_seconds=_delay(streams),
@@ -128,6 +129,8 @@ async def run_gateway(settings: Settings) -> None:
             read_words=_word_reader(door.catalogue),
             checks={"ledger": _ledger_check(ledger.database), "schemas": _done(warming)},
             rules=door.catalogue.rules,
+            describe_set=shelf.describe_set,
+            refused_sets=shelf.refused_sets,
         )
         await serve(build_application(parts), settings, reuse_port=True)
 

@@ -176,5 +176,3 @@ async def test_a_sample_of_every_kind_survives_the_way_through_json(stage: Gatew
         mapped = await stage.parts.door.write_json(sample.read_bytes(), editions=("ceb-2018",))
         response = await stage.client.post("/v1/validations", data=mapped, headers=JSON)
         assert (await response.json())["valid"], sample.name
-
-
