@@ -189,9 +189,7 @@ class Intake:
         space, sha256 = self._key_space(submission), hashlib.sha256(submission.body).digest()
         positions = range(len(submission.judgement.units))
         units = [self._filed_unit(submission, position, canonical, sha256) for position in positions]
-        targets = {
-            filed.id: target_key(space, filed.unit, canonical) for filed in units if filed.unit.action != "new"
-        }
+        targets = {filed.id: target_key(space, filed.unit, canonical) for filed in units if filed.unit.action != "new"}
         key = submission.idempotency_key
         return Pending(
             submission,

@@ -17,6 +17,7 @@ from singlewindow.ledger.intake_rows import (
     message_columns,
     search_columns,
 )
+from singlewindow.ledger.ledger_rules import check_targets, name_conflicts
 from singlewindow.ledger.split_documents import warn_of_gaps
 from singlewindow.ledger.versions import refuse_older, refuse_older_changes
 from singlewindow.messages.filing import (
@@ -102,8 +103,10 @@ class IntakeTransaction:
             )
         await _find_targets(connection, batch)
         await refuse_older_changes(connection, batch)
+        await check_targets(connection, batch, self._sets)
         for pending in batch:
             _follow_first(pending)
+        name_conflicts(batch, self._sets)
         await warn_of_gaps(connection, batch)
         for _pending, unit in wanted:
             if unit.verdict == "received" and unit.unit.intent == "save":

@@ -47,6 +47,12 @@ WHERE filing.key_hash = f.key_hash
 -- Which of these business keys are known, and by which declaration.
 SELECT key_hash, declaration_id, trader FROM filing WHERE key_hash = ANY($1::bytea[])
 
+-- name: find_aimed_at
+-- The anchors of these join keys with their traders, the newest last: what a message acts on.
+SELECT j.hash, d.id, d.trader, d.state, d.facts
+FROM join_key j JOIN declaration d ON d.id = j.declaration_id
+WHERE j.hash = ANY($1::bytea[]) AND j.anchor ORDER BY d.id
+
 -- name: find_receipts
 -- The stored receipts of these messages.
 SELECT id, receipt FROM message WHERE id = ANY($1::uuid[])

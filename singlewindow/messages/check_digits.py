@@ -8,9 +8,7 @@ from stdnum import imo, iso6346, luhn
 from stdnum.cn import uscc
 
 _MRN = re.compile(r"[0-9]{2}[A-Z]{2}[A-Z0-9]{13}[0-9]")
-_LETTER_VALUES = dict(
-    zip("ABCDEFGHIJKLMNOPQRSTUVWXYZ", (value for value in range(10, 39) if value % 11), strict=True)
-)
+_LETTER_VALUES = dict(zip("ABCDEFGHIJKLMNOPQRSTUVWXYZ", (value for value in range(10, 39) if value % 11), strict=True))
 """As in ISO 6346: from A = 10 on, without the multiples of 11."""
 
 

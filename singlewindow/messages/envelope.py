@@ -28,9 +28,7 @@ SENDER_DIFFERS = "DXP-R01"
 
 def address(judgement: Judgement, envelope: Envelope) -> Judgement:
     """The verdict on what an envelope carries, with the envelope's number among what each declaration is found by."""
-    units = tuple(
-        replace(unit, search={**unit.search, "CopMsgId": (envelope.message_id,)}) for unit in judgement.units
-    )
+    units = tuple(replace(unit, search={**unit.search, "CopMsgId": (envelope.message_id,)}) for unit in judgement.units)
     said = {"CopMsgId": envelope.message_id, "SenderId": envelope.sender, "MsgType": envelope.message_type}
     problems = (*judgement.problems, *_check_sender(judgement, envelope))
     return replace(judgement, units=units, problems=problems, envelope=said)

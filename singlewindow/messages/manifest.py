@@ -9,8 +9,11 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from singlewindow.errors import ConfigurationError
+from singlewindow.messages.judgement import Problem
+from singlewindow.messages.rule import Rule, break_rule
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +114,8 @@ class Kind:
     `waits_until` is the state its known anchors must have reached before it is sent (a consolidation waits for
     `accepted`); `target` says that it acts on the anchor it is joined to (an amendment, a cancellation);
     `replaces` that its acceptance makes its content the target's. `learned` maps a number that the authority gives
-    (invtNo, MRN) to the join by which later documents find this declaration.
+    (invtNo, MRN) to the join by which later documents find this declaration. `refused_in` are the states of its target
+    in which it is not taken.
     """
 
     name: str
@@ -123,6 +127,7 @@ class Kind:
     target: bool = False
     replaces: bool = False
     learned: dict[str, str] = field(default_factory=dict)
+    refused_in: tuple[str, ...] = ()
     title: str = ""
 
 
@@ -180,7 +185,8 @@ class MessageSet:
     Editions of one standard name the same `family`: their documents share keys and find each other. `shares` names a
     set whose rules and code lists hold here too. `encodings` are taken beside UTF-8 and UTF-16 (`gb18030`); `raised`
     lists the rules whose warnings are errors here. `qualified` is false where only the roots are in the namespace
-    (elementFormDefault="unqualified").
+    (elementFormDefault="unqualified"). `ledger_rules` names the rule by what the ledger finds: `conflict`,
+    `repeated_message`, `unknown_target`, `wrong_state`, `changed_key`; `rules` are those rules, read from their file.
     """
 
     name: str
@@ -210,6 +216,13 @@ class MessageSet:
     qualified: bool = True
     raised: tuple[str, ...] = ()
     matching: Matching = field(default_factory=Matching)
+    ledger_rules: dict[str, str] = field(default_factory=dict)
+    rules: dict[str, Rule] = field(default_factory=dict)
+
+    def broken(self, purpose: str, **where: Any) -> Problem | None:
+        """The problem of the ledger rule with this purpose, None where the set has none; `where` says where it is."""
+        rule = self.rules.get(self.ledger_rules.get(purpose, ""))
+        return None if rule is None else break_rule(rule, **where)
 
     @property
     def element_namespace(self) -> str:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
+
+from singlewindow.messages.judgement import Problem
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,3 +24,17 @@ class Rule:
     hint: str | None = None
     hint_zh: str | None = None
     ledger: bool = False
+
+
+def break_rule(rule: Rule, **where: Any) -> Problem:
+    """The problem that a rule is broken; `where` are further fields of Problem."""
+    return Problem(
+        f"rule.{rule.id}",
+        rule.text,
+        rule.severity,
+        rule.id,
+        rule.text_zh,
+        hint=rule.hint,
+        hint_zh=rule.hint_zh,
+        **where,
+    )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -15,8 +16,11 @@ from singlewindow.messages.manifest import MessageSet, Root
 from singlewindow.messages.rule import Rule
 from singlewindow.xsd.manifest_reading import read_manifest
 from singlewindow.xsd.parser import MAX_ELEMENTS
+from singlewindow.xsd.paths import qualify
 from singlewindow.xsd.reading import UnitReader
 from singlewindow.xsd.rules.book import RuleBook, load_rules
+from singlewindow.xsd.rules.ledger_rules import read_ledger_rules
+from singlewindow.xsd.rules.questions import Screening
 from singlewindow.xsd.schema_files import repeatable_names, simple_type_bases
 
 BUILT_IN = Path(__file__).parent / "sets"
@@ -75,7 +79,7 @@ class InstalledSet:
         for root in self.message_set.roots:
             self.schema_for(root)
             self.reader(root)
-        _ = self.rules
+            self.screening(root)
 
     @cached_property
     def repeatable(self) -> frozenset[str]:
@@ -100,6 +104,12 @@ class InstalledSet:
         if root not in self._readers:
             self._readers[root] = UnitReader(self.message_set, self.message_set.roots[root])
         return self._readers[root]
+
+    def screening(self, root: str) -> Screening:
+        """The screening of one message of a root by the rules; what it needs is compiled on first use."""
+        namespace, unit = self.message_set.element_namespace, self.message_set.roots[root].unit
+        steps = [] if unit == "." else [qualify(step, namespace) for step in unit.split("/")]
+        return self.rules.screening(qualify(root, self.message_set.namespace), steps)
 
     def root(self, name: str) -> Root | None:
         """The root of this local name."""
@@ -185,7 +195,7 @@ def load_catalogue(extra: Path | None = None) -> Catalogue:
 
 def load_set(folder: Path, installed: Mapping[str, InstalledSet]) -> InstalledSet:
     """The set of one folder, beside those installed. Raises ConfigurationError that names file and key."""
-    message_set = read_manifest(_load_toml(folder / MANIFEST), folder)
+    message_set = _with_ledger_rules(read_manifest(_load_toml(folder / MANIFEST), folder), installed)
     if message_set.name in installed:
         raise ConfigurationError(f"{folder / MANIFEST}: a message set named {message_set.name} is installed already")
     if message_set.shares is None:
@@ -193,6 +203,17 @@ def load_set(folder: Path, installed: Mapping[str, InstalledSet]) -> InstalledSe
     if message_set.shares not in installed:
         raise ConfigurationError(f"{folder / MANIFEST}: shares: no message set named {message_set.shares} is installed")
     return InstalledSet(message_set, installed[message_set.shares].message_set.folder)
+
+
+def _with_ledger_rules(message_set: MessageSet, installed: Mapping[str, InstalledSet]) -> MessageSet:
+    """The set with the texts of its ledger's rules, those of the set it shares included."""
+    sharing = installed.get(message_set.shares or "")
+    shared = sharing.message_set.rules if sharing else {}
+    own = {rule.id: rule for rule in read_ledger_rules(message_set.folder / "rules" / "ledger.toml")}
+    rules = {**shared, **own}
+    if unknown := set(message_set.ledger_rules.values()) - set(rules):
+        raise ConfigurationError(f"{message_set.folder / MANIFEST}: ledger_rules: no rule {', '.join(sorted(unknown))}")
+    return replace(message_set, rules=rules)
 
 
 def set_folders(parent: Path) -> Iterator[Path]:

@@ -20,6 +20,7 @@ from singlewindow.xsd.parser import Element, Refused, count_elements, declared_e
 from singlewindow.xsd.paths import clark
 from singlewindow.xsd.places import Places
 from singlewindow.xsd.rule_findings import RuleFindings
+from singlewindow.xsd.rules.questions import Screening
 from singlewindow.xsd.validity import is_valid
 
 _INSTANCE = b"http://www.w3.org/2001/XMLSchema-instance"
@@ -59,9 +60,10 @@ class Recognised:
         personal = frozenset(self.message_set.personal)
         return Places(self.element, self.body, repeatable=self.installed.repeatable, personal=personal)
 
-    def broken_rules(self) -> RuleFindings:
-        """What the rules of the set find, by declaration."""
-        return RuleFindings(self.installed.rules.check(self.element), self.units)
+    def broken_rules(self, screening: Screening | None = None) -> RuleFindings:
+        """What the rules of the set find, by declaration; asked of everything where there was no screening."""
+        found = screening.ask(self.element) if screening else self.installed.rules.check(self.element)
+        return RuleFindings(found, self.units)
 
     def judgement(
         self, units: tuple[Unit, ...], problems: tuple[Problem, ...], *, truncated: bool = False
@@ -133,9 +135,9 @@ def accept(catalogue: Catalogue, message: Recognised, editions: Sequence[str] = 
         envelope = open_envelope(message.element, message.root, message.message_set)
         carried = examine(catalogue, envelope.content, editions)
         return None if carried is None else address(carried, envelope)
-    reader = message.installed.reader(message.root.name)
-    units = tuple(reader.read(unit, ordinal) for ordinal, unit in enumerate(message.units, 1))
-    broken = message.broken_rules()
+    reader, screening = message.installed.reader(message.root.name), message.installed.screening(message.root.name)
+    units = tuple(reader.read(unit, ordinal, screening.look) for ordinal, unit in enumerate(message.units, 1))
+    broken = message.broken_rules(screening)
     if broken.refuse or any(reader.misused(unit) for unit in units):
         return None
     warned, outside = broken.warn(units, message.places) if broken else (units, ())

@@ -15,14 +15,18 @@ _SEPARATOR, _OPEN, _CLOSE, _LEAF, _ATTRIBUTE, _TAIL = "\x1f", "\x02", "\x03", "\
 
 
 class Branch:
-    """An element with children or attributes: the texts of its leaves and its branches, by Clark name."""
+    """An element with children or attributes: the texts of its leaves and its branches, by Clark name.
 
-    __slots__ = ("attributes", "branches", "texts")
+    A leaf with attributes is among both. `ragged` says that white space was cut from a text in it, however deep.
+    """
+
+    __slots__ = ("attributes", "branches", "ragged", "texts")
 
     def __init__(self) -> None:
         self.texts: dict[str, list[str]] = {}
         self.branches: dict[str, list[Branch]] = {}
         self.attributes: dict[str, str] = {}
+        self.ragged = False
 
 
 Find = Callable[[Branch], str]
@@ -56,11 +60,13 @@ def _walk(element: Element, volatile: frozenset[str], parts: list[str]) -> Branc
 
 
 def _visit(child: Element, branch: Branch, volatile: frozenset[str], parts: list[str]) -> None:
-    name, text, tail = child.tag, child.text, child.tail
-    text = text.strip() if text else ""
+    name, written, tail = child.tag, child.text, child.tail
+    text = written.strip() if written else ""
     inner = len(child)
     if inner or child.keys():
-        branch.branches.setdefault(name, []).append(_walk(child, volatile, parts))
+        below = _walk(child, volatile, parts)
+        branch.branches.setdefault(name, []).append(below)
+        branch.ragged |= below.ragged
     else:
         parts += (_LEAF + name, text)
     if not inner:
@@ -68,6 +74,8 @@ def _visit(child: Element, branch: Branch, volatile: frozenset[str], parts: list
             branch.texts[name].append(text)
         else:
             branch.texts[name] = [text]
+        if written and len(written) != len(text):
+            branch.ragged = True
     if tail and not tail.isspace():
         parts.append(_TAIL + tail.strip())
 

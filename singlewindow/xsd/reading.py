@@ -30,6 +30,10 @@ class Misused:
     allowed: str
 
 
+def _look_away(_: Branch) -> None:
+    """Who looks at outlines where nobody wants to."""
+
+
 class UnitReader:
     """Reads the declarations of one root. Immutable after construction and shared by all messages."""
 
@@ -49,9 +53,10 @@ class UnitReader:
             [SIGNATURE, *(qualify(name, namespace) for name in message_set.kinds[root.kind].volatile)]
         )
 
-    def read(self, element: Element, ordinal: int) -> Unit:
-        """One declaration that its schema took."""
+    def read(self, element: Element, ordinal: int, look: Callable[[Branch], None] = _look_away) -> Unit:
+        """One declaration that its schema took; its outline is shown to `look`, too, so that it is walked once."""
         branch, content_sha256 = outline(element, self._volatile)
+        look(branch)
         return Unit(
             ordinal,
             self._root.kind,

@@ -46,7 +46,7 @@ def read_cases(folder: Path) -> list[Case]:
         return []
     try:
         return [_read(entry) for entry in tomllib.loads(path.read_text("utf-8"))["case"]]
-    except (tomllib.TOMLDecodeError, TypeError, KeyError) as error:
+    except (ValueError, TypeError, KeyError) as error:
         raise ConfigurationError(f"{path}: {error}") from error
 
 
@@ -54,9 +54,12 @@ def _read(entry: dict[str, Any]) -> Case:
     return Case(**{**entry, "remove": tuple(entry.get("remove", ()))})
 
 
-def run_case(book: RuleBook, folder: Path, namespace: str, case: Case) -> bool:
-    """True when the rule fires where the case says so. Raises ConfigurationError for a case that does not fit."""
-    root = parse((folder / case.sample).read_bytes())
+def case_document(folder: Path, namespace: str, case: Case) -> Element:
+    """The sample of a case with its edits. Raises ConfigurationError for a case that does not fit."""
+    try:
+        root = parse((folder / case.sample).read_bytes())
+    except OSError as error:
+        raise ConfigurationError(f"{case}: {error}") from error
     for path, count in case.repeat.items():
         _repeat(_find(root, path, namespace, case), count)
     for path, value in case.set.items():
@@ -64,6 +67,12 @@ def run_case(book: RuleBook, folder: Path, namespace: str, case: Case) -> bool:
     for path in case.remove:
         found = _find(root, path, namespace, case)
         found.getparent().remove(found)
+    return root
+
+
+def run_case(book: RuleBook, folder: Path, namespace: str, case: Case) -> bool:
+    """True when the rule fires exactly where the case says so. Raises ConfigurationError for a case that does not fit."""
+    root = case_document(folder, namespace, case)
     fired = any(finding.rule == case.rule for finding in book.check(root))
     return fired is case.fires
 
@@ -84,7 +93,10 @@ def _steps(path: str, namespace: str) -> str:
 
 
 def _find(root: Element, path: str, namespace: str, case: Case) -> Any:
-    found = root.find(_steps(path, namespace))
+    try:
+        found = root.find(_steps(path, namespace))
+    except SyntaxError as error:
+        raise ConfigurationError(f"{case}: {path}: {error}") from error
     if found is None:
         raise ConfigurationError(f"{case}: the sample has no {path}")
     return found

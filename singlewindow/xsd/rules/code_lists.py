@@ -5,6 +5,7 @@ A list without a source and a date is partial, whatever it says of itself: a cod
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,6 +15,8 @@ from typing import Any
 import pycountry
 
 from singlewindow.errors import ConfigurationError
+
+_DAY = re.compile(r"([0-9]{4})-?([0-9]{2})-?([0-9]{2})")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +54,8 @@ class CodeList:
         if day is None or (found.since is None and found.until is None):
             return True
         on = _as_day(day)
+        if not on:
+            return True
         return (found.since or on) <= on <= (found.until or on)
 
 
@@ -78,6 +83,8 @@ def _load_list(path: Path) -> CodeList:
         raise ConfigurationError(f"{path}: {error}") from error
     except KeyError as error:
         raise ConfigurationError(f"{path}: {error.args[0]} is missing or unknown") from error
+    except (AttributeError, TypeError, ValueError) as error:
+        raise ConfigurationError(f"{path}: a code is a text or a table with en, zh, from and to: {error}") from error
 
 
 def _code(said: Any) -> Code:
@@ -88,8 +95,9 @@ def _code(said: Any) -> Code:
 
 
 def _as_day(moment: str) -> str:
-    digits = moment.replace("-", "")[:8]
-    return f"{digits[:4]}-{digits[4:6]}-{digits[6:8]}"
+    """Empty where a moment does not begin with a day: that it is none is another rule's business."""
+    found = _DAY.match(moment)
+    return "-".join(found.groups()) if found else ""
 
 
 def _countries() -> dict[str, Code]:

@@ -9,8 +9,8 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
-from decimal import Decimal, InvalidOperation
-from functools import lru_cache
+from decimal import Context, Decimal
+from functools import lru_cache, reduce
 from typing import Any
 
 from singlewindow.messages import check_digits
@@ -18,10 +18,20 @@ from singlewindow.xsd.rules.code_lists import CodeList
 
 NAMESPACE = "urn:singlewindow:functions"
 
+NODE_SET_FUNCTIONS = frozenset({"sum"})
+"""Those that look at every node and give a text; the others look at texts and answer yes or no, always the same."""
+
 Function = Callable[..., Any]
 Extensions = dict[tuple[str | None, str], Function]
 
-_FORMS = {"YYYYMMDD": "%Y%m%d", "YYYYMMDDhhmmss": "%Y%m%d%H%M%S"}
+DATE_FORMS = {"YYYYMMDD": "%Y%m%d", "YYYYMMDDhhmmss": "%Y%m%d%H%M%S"}
+"""How a date may be written, and how Python names that."""
+
+_NUMBER = re.compile(r"[+-]?(?=\.?[0-9])[0-9]{0,40}(?:\.[0-9]{0,40})?")
+"""As xs:decimal writes it, of a length that no schema comes near: an exponent could make sums as long as one likes."""
+
+_exact = Context(prec=200)
+"""Room for every digit of a product of two such numbers, and of any sum of them."""
 
 
 def make_functions(lists: Mapping[str, CodeList]) -> Extensions:
@@ -44,19 +54,18 @@ def text_of(argument: Any) -> str:
         if not argument:
             return ""
         argument = argument[0]
+    if isinstance(argument, bool):
+        return str(argument).lower()
     if isinstance(argument, float):
         return f"{argument:.15g}"
-    found = argument if isinstance(argument, str) else argument.text
+    found = argument if isinstance(argument, str) else getattr(argument, "text", None)
     return (found or "").strip()
 
 
 def decimal_of(argument: Any) -> Decimal | None:
     """The number an argument holds, None where it holds none."""
-    try:
-        number = Decimal(text_of(argument))
-    except InvalidOperation:
-        return None
-    return number if number.is_finite() else None
+    text = text_of(argument)
+    return Decimal(text) if _NUMBER.fullmatch(text) else None
 
 
 def _checked(test: Callable[[str], bool]) -> Function:
@@ -89,7 +98,7 @@ def _is_date(text: str, form: str) -> bool:
     if not (len(text) == len(form) and text.isascii() and text.isdigit()):
         return False
     try:
-        datetime.strptime(text, _FORMS[form]).replace(tzinfo=UTC)
+        datetime.strptime(text, DATE_FORMS[form]).replace(tzinfo=UTC)
     except ValueError:
         return False
     return True
@@ -97,7 +106,9 @@ def _is_date(text: str, form: str) -> bool:
 
 def _sum(_: Any, nodes: Any) -> str:
     """The exact sum of a node-set; what is no number counts as nothing."""
-    return str(sum((number for node in nodes if (number := decimal_of([node])) is not None), Decimal(0)))
+    numbers = (decimal_of(node) for node in (nodes if isinstance(nodes, list) else [nodes]))
+    total = reduce(_exact.add, (number for number in numbers if number is not None), Decimal(0))
+    return f"{total:f}"
 
 
 def _same(_: Any, left: Any, right: Any, tolerance: Any = "0") -> bool:
@@ -105,7 +116,7 @@ def _same(_: Any, left: Any, right: Any, tolerance: Any = "0") -> bool:
     first, second = decimal_of(left), decimal_of(right)
     if first is None or second is None:
         return True
-    return abs(first - second) <= (decimal_of(tolerance) or 0)
+    return _exact.abs(_exact.subtract(first, second)) <= (decimal_of(tolerance) or 0)
 
 
 def _product_is(_: Any, quantity: Any, price: Any, total: Any, tolerance: Any) -> bool:
@@ -114,7 +125,7 @@ def _product_is(_: Any, quantity: Any, price: Any, total: Any, tolerance: Any) -
     first, second, third = numbers
     if first is None or second is None or third is None:
         return True
-    return abs(first * second - third) <= (decimal_of(tolerance) or 0)
+    return _exact.abs(_exact.subtract(_exact.multiply(first, second), third)) <= (decimal_of(tolerance) or 0)
 
 
 def _before(_: Any, left: Any, right: Any) -> bool:

@@ -14,6 +14,12 @@ def read_ledger_rules(path: Path) -> list[Rule]:
     if not path.is_file():
         return []
     try:
-        return [Rule(**entry, ledger=True) for entry in tomllib.loads(path.read_text("utf-8")).get("rule", [])]
-    except (tomllib.TOMLDecodeError, TypeError) as error:
+        rules = [Rule(**entry, ledger=True) for entry in tomllib.loads(path.read_text("utf-8")).get("rule", [])]
+    except (ValueError, TypeError) as error:
         raise ConfigurationError(f"{path}: {error}") from error
+    for rule in rules:
+        if rule.severity not in {"error", "warning"}:
+            raise ConfigurationError(f"{path}: rule {rule.id}: severity must be error or warning")
+        if not (rule.text and rule.text_zh and rule.source):
+            raise ConfigurationError(f"{path}: rule {rule.id}: text, text_zh and source must not be empty")
+    return rules

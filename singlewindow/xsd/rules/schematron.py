@@ -119,14 +119,16 @@ def _assertions(root: Element, path: Path) -> Iterator[Assertion]:
 
 
 def _assertion(element: Element, context: str, path: Path) -> Assertion:
-    name, severity = str(element.get("id")), str(element.get("role"))
+    name, severity = str(element.get("id") or ""), str(element.get("role"))
+    if not name:
+        raise ConfigurationError(f"{path}, line {element.sourceline}: an assert or report needs an id")
     place = f"{path}: rule {name}"
     if severity not in {"error", "warning"}:
         raise ConfigurationError(f"{place}: role must be error or warning")
     if not context.startswith("/") or "//" in context:
         raise ConfigurationError(f"{place}: context must be an absolute path of child steps, not {context!r}")
     test = " ".join(str(element.get("test") or "").split())
-    if _PLACE.search(without_predicates(test)):
+    if _PLACE.search(without_predicates(_TEXT.sub("''", test))):
         raise ConfigurationError(f"{place}: position() and last() have no meaning outside a predicate")
     kept = f"not({test})" if element.tag == f"{SCH}report" else test
     references = f"{element.get('diagnostics') or ''} {element.get('properties') or ''}".split()

@@ -1,0 +1,106 @@
+"""Compiling rules to questions: what is wrong with a rule file is told when its set is loaded."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from lxml import etree
+
+from singlewindow.errors import ConfigurationError
+from singlewindow.messages.rule import Rule
+from singlewindow.xsd.rules.code_lists import CodeList
+from singlewindow.xsd.rules.functions import Extensions, make_functions
+from singlewindow.xsd.rules.questions import Question, Questions
+from singlewindow.xsd.rules.schematron import XPATH_FUNCTIONS, Assertion, RuleFile, called_functions
+from singlewindow.xsd.rules.screen import Asked
+
+_LISTED = re.compile(r"sw:(?:in-list|list-complete)\(\s*'([^']+)'")
+
+
+def raise_severity(rule: Rule, raised: Collection[str]) -> Rule:
+    """The rule, as an error where it is among the raised ones."""
+    return replace(rule, severity="error") if rule.id in raised else rule
+
+
+class Compiler:
+    """Compiles the rules of files over code lists. Raises ConfigurationError that names file and rule."""
+
+    def __init__(self, lists: Mapping[str, CodeList], raised: Collection[str]) -> None:
+        self._lists, self._raised = lists, raised
+        self._functions = make_functions(lists)
+
+    def compile(self, files: Sequence[RuleFile]) -> tuple[dict[str, Rule], dict[str, Questions]]:
+        """The rules by id, and the questions by root."""
+        rules: dict[str, Rule] = {}
+        asked: dict[str, list[Question]] = {}
+        for file in files:
+            for assertion in file.assertions:
+                rule = rules.setdefault(assertion.rule, self._rule(file, assertion))
+                self._check_same(file, assertion, rule)
+                question = self._question(file, assertion, rule)
+                asked.setdefault(_root_of(assertion, file), []).append(question)
+        return rules, {root: Questions(each, self._functions) for root, each in asked.items()}
+
+    def _rule(self, file: RuleFile, assertion: Assertion) -> Rule:
+        """A code that a partial list does not know is a warning at most."""
+        rule = raise_severity(file.rule(assertion), self._raised)
+        partial = [name for name in self._listed(file, assertion) if not self._lists[name].complete]
+        return replace(rule, severity="warning") if partial else rule
+
+    def _listed(self, file: RuleFile, assertion: Assertion) -> list[str]:
+        names = _LISTED.findall(assertion.test)
+        if unknown := set(names) - set(self._lists):
+            raise ConfigurationError(f"{file.path}: rule {assertion.rule}: no code list {', '.join(sorted(unknown))}")
+        return names
+
+    def _check_same(self, file: RuleFile, assertion: Assertion, rule: Rule) -> None:
+        if assertion.text != rule.text:
+            raise ConfigurationError(f"{file.path}: rule {rule.id} has two texts: {rule.text!r}, {assertion.text!r}")
+        self._listed(file, assertion)
+
+    def _question(self, file: RuleFile, assertion: Assertion, rule: Rule) -> Question:
+        subject, attribute = assertion.subject, None
+        if subject.startswith("@"):
+            subject, attribute = "", assertion.subject[1:]
+        broken = self._xpath(_violations(assertion), file, rule.id)
+        self._check_functions(assertion, file)
+        names = self._listed(file, assertion)
+        codes = self._lists[names[0]].codes if len(names) == 1 else {}
+        tested = Asked(assertion.context, assertion.test, file.namespaces)
+        found = self._xpath(subject, file, rule.id) if subject else None
+        return Question(rule, broken, found, attribute, codes, tested)
+
+    def _xpath(self, expression: str, file: RuleFile, name: str) -> etree.XPath:
+        try:
+            return etree.XPath(
+                expression, namespaces=file.namespaces, extensions=self._extensions(), smart_strings=False
+            )
+        except etree.XPathSyntaxError as error:
+            raise ConfigurationError(f"{file.path}: rule {name}: {error}: {expression}") from error
+
+    def _extensions(self) -> Any:
+        functions: Extensions = self._functions
+        return functions
+
+    def _check_functions(self, assertion: Assertion, file: RuleFile) -> None:
+        """Libxml2 notices an unknown function only when it comes to it."""
+        called = {name for path in (assertion.context, assertion.test) for name in called_functions(path)}
+        known = XPATH_FUNCTIONS | {f"sw:{name}" for _, name in self._functions}
+        if unknown := called - known:
+            raise ConfigurationError(f"{file.path}: rule {assertion.rule}: no function {', '.join(sorted(unknown))}")
+
+
+def _violations(assertion: Assertion) -> str:
+    return f"{assertion.context}[not({assertion.test})]"
+
+
+def _root_of(assertion: Assertion, file: RuleFile) -> str:
+    """The root's name as lxml writes it."""
+    step = re.split(r"[/\[]", assertion.context[1:], maxsplit=1)[0].strip()
+    prefix, _, name = step.rpartition(":")
+    if prefix and prefix not in file.namespaces:
+        raise ConfigurationError(f"{file.path}: rule {assertion.rule}: no sch:ns for the prefix {prefix}")
+    return f"{{{file.namespaces[prefix]}}}{name}" if prefix else name
