@@ -31,6 +31,9 @@ class Settings(BaseSettings):
     keys_dir: Path | None = Field(
         None, description="folder of receipts.pem and pepper; default DATA_DIR/keys, made once"
     )
+    envelope_sender: str = Field(
+        "SINGLEWINDOW", min_length=1, max_length=16, description="SenderId of the envelopes that responses are given in"
+    )
     max_body_bytes: int = Field(16_000_000, description="largest message accepted, in bytes after gunzip")
     header_timeout_seconds: float = Field(10.0, description="a request's headers must be complete within this")
     body_timeout_seconds: float = Field(30.0, description="a request's body must be complete within this")

@@ -129,6 +129,7 @@ async def run_gateway(settings: Settings) -> None:
             read_words=_word_reader(door.catalogue),
             checks={"ledger": _ledger_check(ledger.database), "schemas": _done(warming)},
             rules=door.catalogue.rules,
+            read_response=_response_reader(door.catalogue),
             describe_set=shelf.describe_set,
             refused_sets=shelf.refused_sets,
         )

@@ -10,7 +10,17 @@ from dataclasses import dataclass
 import structlog
 from aiohttp import web
 
-from singlewindow.gateway import agencies, describing, explaining, hearing, operating, reading, submitting, validating
+from singlewindow.gateway import (
+    agencies,
+    describing,
+    explaining,
+    hearing,
+    operating,
+    reading,
+    responding,
+    submitting,
+    validating,
+)
 from singlewindow.gateway.authentication import require_scope
 from singlewindow.gateway.in_flight import InFlight
 from singlewindow.gateway.metrics import Metrics
@@ -42,7 +52,7 @@ ROUTES = (
     Route("GET", "/v1/declarations/{id}/events", reading.show_events, "read"),
     Route("GET", "/v1/declarations/{id}/document", reading.show_document, "read"),
     Route("GET", "/v1/declarations/{id}/exchanges", reading.show_exchanges, "read"),
-    Route("GET", "/v1/declarations/{id}/responses", reading.show_responses, "read"),
+    Route("GET", "/v1/declarations/{id}/responses", responding.show_responses, "read"),
     Route("GET", "/v1/messages/{id}", reading.show_message, "read"),
     Route("GET", "/v1/messages/{id}/receipt", reading.show_receipt, "read"),
     Route("GET", "/v1/messages/{id}/receipt/proof", reading.show_proof, "read"),

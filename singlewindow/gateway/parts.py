@@ -17,7 +17,7 @@ from singlewindow.ledger.outcomes import Word
 from singlewindow.ledger.reading import Reader
 from singlewindow.ledger.tasks import Tasks
 from singlewindow.ledger.traders import Trader, Traders
-from singlewindow.messages.judgement import Judgement
+from singlewindow.messages.judgement import Judgement, ResponseUnit
 from singlewindow.messages.manifest import MessageSet
 from singlewindow.messages.rule import Rule
 from singlewindow.settings import Settings
@@ -57,7 +57,8 @@ class GatewayParts:
 
     `sets` are the installed message sets by name. `checks` name the parts without which `/health/ready` says 503.
     `rules` gives the rules of all installed sets, for the pages that explain their codes; `describe_set` opens the
-    reference of one set by name, `refused_sets` says by folder why a changed set was not taken.
+    reference of one set by name, `refused_sets` says by folder why a changed set was not taken; `read_response` reads
+    an authority's document by a message set's name, raising a SingleWindowError for one that nobody can read.
     """
 
     settings: Settings
@@ -71,6 +72,7 @@ class GatewayParts:
     read_words: ReadWords
     checks: Mapping[str, Check] = field(default_factory=dict)
     rules: Callable[[], Iterable[Rule]] = tuple
+    read_response: Callable[[str | None, bytes], tuple[ResponseUnit, ...]] = lambda _set, _document: ()
     describe_set: Callable[[str], Awaitable[OpenedSet | None]] = _describe_nothing
     refused_sets: Callable[[], Mapping[str, str]] = dict
 

@@ -89,12 +89,6 @@ async def show_exchanges(request: web.Request) -> web.Response:
     return answer_json({"exchanges": _found(found)})
 
 
-async def show_responses(request: web.Request) -> web.Response:
-    """What the authorities said, with their documents as received."""
-    found = await request.app[PARTS].reader.responses(request[TRADER].id, read_id(request))
-    return answer_json({"responses": _found(found)})
-
-
 async def show_message(request: web.Request) -> web.Response:
     """A message and the current views of its declarations."""
     return answer_json(_found(await request.app[PARTS].reader.message(request[TRADER].id, read_id(request))))

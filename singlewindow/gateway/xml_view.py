@@ -11,6 +11,7 @@ PROBLEM_NAMESPACE = "urn:ietf:rfc:7807"
 """Namespace of problem details in XML (RFC 9457, appendix B)."""
 
 RECEIPT_NAMESPACE = "urn:singlewindow:receipt:1"
+RESPONSES_NAMESPACE = "urn:singlewindow:responses:1"
 VALIDATION_NAMESPACE = "urn:singlewindow:validation:1"
 
 _UNWRITABLE = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
@@ -24,6 +25,11 @@ def write_problem(problem: dict[str, Any]) -> bytes:
 def write_receipt(receipt: dict[str, Any]) -> bytes:
     """A view of a receipt. The signature is over the JSON, which is what is stored."""
     return build(RECEIPT_NAMESPACE, "receipt", _content(receipt))
+
+
+def write_responses(responses: list[dict[str, Any]]) -> bytes:
+    """What authorities said; each document in Base64, so that it is what was received."""
+    return build(RESPONSES_NAMESPACE, "responses", {"response": [_content(response) for response in responses]})
 
 
 def write_validation(report: dict[str, Any]) -> bytes:

@@ -30,6 +30,15 @@ class Document:
     derived: bytes | None
 
 
+@dataclass(frozen=True, slots=True)
+class AuthorityResponse:
+    """One response: what is shown of it, the message set of the declaration it is about, and its bytes as received."""
+
+    view: View
+    message_set: str
+    document: bytes | None
+
+
 class Reader:
     """Queries for the HTTP interface. Ids of another trader's things are as unknown as ids that never were."""
 
@@ -97,12 +106,13 @@ class Reader:
         rows = await self._database.fetch("declaration_exchanges", declaration_id)
         return [_exchange(row) for row in rows]
 
-    async def responses(self, trader: UUID, declaration_id: UUID) -> list[View] | None:
+    async def responses(self, trader: UUID, declaration_id: UUID) -> list[AuthorityResponse] | None:
         """What the authorities said, with their documents as they came."""
-        if await self._database.fetchrow("get_declaration", trader, declaration_id) is None:
+        declaration = await self._database.fetchrow("get_declaration", trader, declaration_id)
+        if declaration is None:
             return None
         rows = await self._database.fetch("declaration_responses", declaration_id)
-        return [_response(row) for row in rows]
+        return [AuthorityResponse(_response(row), declaration["message_set"], row["content"]) for row in rows]
 
     async def message(self, trader: UUID, message_id: UUID) -> View | None:
         """A message and the current views of its declarations."""
@@ -184,7 +194,6 @@ def _response(row: Record) -> View:
         "authority_time": row["authority_time"],
         "via": row["via"],
         "received_at": instant(row["received_at"]),
-        "document": _text(row["content"]),
     }
 
 

@@ -102,12 +102,22 @@ class Judgement:
 
 
 @dataclass(frozen=True, slots=True)
+class Detail:
+    """One code of an authority's answer: what it said beside it (`text`), and what it means where that is known."""
+
+    code: str
+    text: str = ""
+    meaning: str | None = None
+    meaning_zh: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class ResponseUnit:
     """One thing an authority said of one declaration, read leniently from its document.
 
     `code` is the authority's own status, `state` ours (None when it is recorded only); `time` is the authority's own
     time in ISO 8601 UTC or None; `numbers` are the references it gave (preNo, invtNo, MRN); `key` is the business key
-    as far as the document repeats it, `errors` what it found wrong.
+    as far as the document repeats it, `errors` what it found wrong, `details` every code it gave.
     """
 
     kind: str
@@ -119,3 +129,4 @@ class ResponseUnit:
     numbers: dict[str, str] = field(default_factory=dict)
     errors: tuple[Problem, ...] = ()
     joins: tuple[JoinValue, ...] = ()
+    details: tuple[Detail, ...] = ()

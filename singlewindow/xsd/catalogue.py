@@ -14,6 +14,7 @@ from lxml import etree
 from singlewindow.errors import ConfigurationError
 from singlewindow.messages.manifest import MessageSet, Root
 from singlewindow.messages.rule import Rule
+from singlewindow.xsd.authority_codes import AuthorityCodes, load_authority_codes
 from singlewindow.xsd.manifest_reading import read_manifest
 from singlewindow.xsd.parser import MAX_ELEMENTS
 from singlewindow.xsd.paths import qualify
@@ -68,6 +69,11 @@ class InstalledSet:
     def rules(self) -> RuleBook:
         """The rules of the set and of the one it shares, compiled on first use. Raises ConfigurationError."""
         return load_rules(self.rule_folders, self.message_set.raised)
+
+    @cached_property
+    def authority_codes(self) -> AuthorityCodes:
+        """What the authority's codes mean. Raises ConfigurationError."""
+        return load_authority_codes(self.rule_folders)
 
     @property
     def rule_folders(self) -> list[Path]:

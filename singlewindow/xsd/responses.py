@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta, timezone
 
 from lxml import etree
 
 from singlewindow.errors import AgencyError
-from singlewindow.messages.judgement import Problem, ResponseUnit
+from singlewindow.messages.judgement import Detail, Problem, ResponseUnit
 from singlewindow.messages.lifecycle import STATES
 from singlewindow.messages.manifest import MessageSet, Root
-from singlewindow.xsd.catalogue import Catalogue
+from singlewindow.xsd.catalogue import Catalogue, InstalledSet
 from singlewindow.xsd.outline import Branch, branches_at, outline, text_at
 from singlewindow.xsd.parser import Element, Refused, parse
 from singlewindow.xsd.paths import clark
 from singlewindow.xsd.reading import join_reader
-
-_SECOND_CODE = re.compile(r"\[Code:(-?\d+);Desc:([^\]]*)\]")
 
 
 def read_response(catalogue: Catalogue, document: bytes, message_set: str | None = None) -> tuple[ResponseUnit, ...]:
@@ -27,7 +24,7 @@ def read_response(catalogue: Catalogue, document: bytes, message_set: str | None
     Raises AgencyError (temporary, outcome unknown) for a document that no installed set can read.
     """
     try:
-        element = parse(document)
+        element = parse(document, encodings=catalogue.encodings)
     except Refused as error:
         raise _unreadable(error.detail) from error
     name = etree.QName(element)
@@ -35,7 +32,7 @@ def read_response(catalogue: Catalogue, document: bytes, message_set: str | None
     root = installed.root(name.localname) if installed else None
     if installed is None or root is None or root.direction != "response":
         raise _unreadable(f"{name.localname} is not a response of an installed message set")
-    return tuple(_read_unit(unit, installed.message_set, root) for unit in _units(element, root, installed.message_set))
+    return tuple(_read_unit(unit, installed, root) for unit in _units(element, root, installed.message_set))
 
 
 def _unreadable(detail: str) -> AgencyError:
@@ -46,13 +43,15 @@ def _units(element: Element, root: Root, message_set: MessageSet) -> Iterable[El
     return [element] if root.unit == "." else element.findall(clark(root.unit, message_set.element_namespace))
 
 
-def _read_unit(element: Element, message_set: MessageSet, root: Root) -> ResponseUnit:
+def _read_unit(element: Element, installed: InstalledSet, root: Root) -> ResponseUnit:
+    message_set = installed.message_set
     unit, namespace = outline(element)[0], message_set.element_namespace
     code, text = _text(unit, root.status, namespace), _text(unit, root.status_text, namespace)
     state = root.state or state_of(code, text, message_set)
+    details = installed.authority_codes.read(code, text)
     errors = tuple(_errors(unit, message_set, root))
     if state in {"rejected", "not_released"} and not errors:
-        errors = (_problem(message_set, code, text),)
+        errors = (_problem(message_set, code, text, details),)
     return ResponseUnit(
         root.kind,
         code,
@@ -63,6 +62,7 @@ def _read_unit(element: Element, message_set: MessageSet, root: Root) -> Respons
         _numbers(unit, namespace, root, state),
         errors,
         tuple(value for join in root.joins for value in join_reader(join, namespace)(unit)),
+        details,
     )
 
 
@@ -115,12 +115,16 @@ def _errors(unit: Branch, message_set: MessageSet, root: Root) -> Iterator[Probl
         )
 
 
-def _problem(message_set: MessageSet, code: str, text: str) -> Problem:
-    second = _SECOND_CODE.search(text)
-    detail = second[2] if second else text
-    named = f"{code}.{second[1]}" if second else code
+def _problem(message_set: MessageSet, code: str, text: str, details: Sequence[Detail]) -> Problem:
+    """What the authority refuses: its own words, and what its code means where that is known."""
+    second = next((detail for detail in details if detail.text), None)
+    said = second.text if second else text
+    told = next((detail for detail in (second, *details) if detail is not None and detail.meaning), None)
+    meaning = told.meaning if told else "the authority refuses this"
     return Problem(
-        f"agency.{message_set.name}.{named}", detail or "the authority refuses this", message_zh=detail or None
+        f"agency.{message_set.name}.{code}.{second.code}" if second else f"agency.{message_set.name}.{code}",
+        f"{meaning}: {said}" if said else str(meaning),
+        message_zh=said or (told.meaning_zh if told else None),
     )
 
 

@@ -143,6 +143,8 @@ async def _build_parts(stack: AsyncExitStack, database: Database, bus: Bus, sett
         bus,
         read_words,
         {"ledger": check_ledger},
+        rules=catalogue.rules,
+        read_response=lambda name, document: read_response(catalogue, document, name),
         describe_set=shelf.describe_set,
         refused_sets=shelf.refused_sets,
     )
@@ -187,14 +189,14 @@ def orders(*bodies: bytes) -> bytes:
     return bodies[0].replace(units[0], b"\n".join(units))
 
 
-def order_answer(body: bytes, *, status: str = "120", moment: str = "20260302101500000") -> bytes:
+def order_answer(body: bytes, *, status: str = "120", moment: str = "20260302101500000", info: str = "ok") -> bytes:
     """Customs' response document to an order."""
     text = body.decode()
     number = text[text.index("<orderNo>") + 9 : text.index("</orderNo>")]
     return f"""<CEB304Message xmlns="http://www.chinaport.gov.cn/ceb" guid="{uuid4()}" version="1.0">
   <OrderReturn><guid>{uuid4()}</guid><ebpCode>{ORDER_CODES[0]}</ebpCode><ebcCode>{ORDER_CODES[1]}</ebcCode>
     <orderNo>{number}</orderNo><returnStatus>{status}</returnStatus><returnTime>{moment}</returnTime>
-    <returnInfo>ok</returnInfo></OrderReturn></CEB304Message>""".encode()
+    <returnInfo>{info}</returnInfo></OrderReturn></CEB304Message>""".encode()
 
 
 async def until(condition: Callable[[], Awaitable[bool]]) -> None:

@@ -1,4 +1,4 @@
-"""The rules that need the ledger: each in a case that breaks it and one that keeps it; the others have theirs elsewhere.
+"""The rules that need the ledger, each in a case that breaks it and in one that keeps it; others have theirs elsewhere.
 
 CEB-R91: test_versions; CEB-R92 and CEB-R94: test_cases and test_versions; CEB-R93: test_split_documents.
 """

@@ -71,7 +71,7 @@ def case_document(folder: Path, namespace: str, case: Case) -> Element:
 
 
 def run_case(book: RuleBook, folder: Path, namespace: str, case: Case) -> bool:
-    """True when the rule fires exactly where the case says so. Raises ConfigurationError for a case that does not fit."""
+    """True when the rule fires where its case says so, and only then. Raises ConfigurationError."""
     root = case_document(folder, namespace, case)
     fired = any(finding.rule == case.rule for finding in book.check(root))
     return fired is case.fires

@@ -43,10 +43,14 @@ class Question:
         found: Any = self.subject(context) if self.subject is not None else []
         return found[0] if found else context
 
+    def _spelt_like(self, value: str) -> str | None:
+        """The nearest code to a misspelt one; of numbers none is nearer to what was meant than another."""
+        return nearest(value, self.codes) if self.codes and not value.isdigit() else None
+
     def _tell(self, element: Element) -> Finding:
         rule = self.rule
         value = element.get(self.attribute) if self.attribute else (element.text if not len(element) else None)
-        near = nearest((value or "").strip(), self.codes) if self.codes and value else None
+        near = self._spelt_like((value or "").strip())
         return Finding(
             element,
             f"rule.{rule.id}",
