@@ -334,7 +334,7 @@ async def test_pulled_notices_decide_and_two_pullers_take_each_once(office: Offi
         await asyncio.gather(*(puller.stop() for puller in pullers))
     rows = await office.stage.reader.responses(office.trader, declarations[0])
     assert rows is not None
-    assert [row["via"] for row in rows] == ["answer", "pull"]
+    assert [row.view["via"] for row in rows] == ["answer", "pull"]
 
 
 def _call(office: Office, claims: Sequence[Claim]) -> tuple[Envelope, Call]:
