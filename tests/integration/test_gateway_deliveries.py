@@ -176,3 +176,11 @@ async def test_a_sample_of_every_kind_survives_the_way_through_json(stage: Gatew
         mapped = await stage.parts.door.write_json(sample.read_bytes(), editions=("ceb-2018",))
         response = await stage.client.post("/v1/validations", data=mapped, headers=JSON)
         assert (await response.json())["valid"], sample.name
+
+
+async def test_the_shipped_json_sample_is_the_shipped_order(stage: GatewayStage) -> None:
+    shipped = (SAMPLES / "json" / "order.json").read_bytes()
+    mapped = await stage.parts.door.write_json((SAMPLES / "valid" / "order.xml").read_bytes(), editions=("ceb-2018",))
+    assert json.loads(mapped) == json.loads(shipped)
+    response = await stage.client.post("/v1/validations", data=shipped, headers=JSON)
+    assert (await response.json())["valid"]
