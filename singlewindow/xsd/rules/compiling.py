@@ -11,13 +11,12 @@ from lxml import etree
 
 from singlewindow.errors import ConfigurationError
 from singlewindow.messages.rule import Rule
+from singlewindow.xsd.rules.checking import named_lists
 from singlewindow.xsd.rules.code_lists import CodeList
 from singlewindow.xsd.rules.functions import Extensions, make_functions
 from singlewindow.xsd.rules.questions import Question, Questions
-from singlewindow.xsd.rules.schematron import XPATH_FUNCTIONS, Assertion, RuleFile, called_functions
+from singlewindow.xsd.rules.schematron import Assertion, RuleFile
 from singlewindow.xsd.rules.screen import Asked
-
-_LISTED = re.compile(r"sw:(?:in-list|list-complete)\(\s*'([^']+)'")
 
 
 def raise_severity(rule: Rule, raised: Collection[str]) -> Rule:
@@ -39,35 +38,25 @@ class Compiler:
         for file in files:
             for assertion in file.assertions:
                 rule = rules.setdefault(assertion.rule, self._rule(file, assertion))
-                self._check_same(file, assertion, rule)
+                if assertion.text != rule.text:
+                    texts = f"{rule.text!r}, {assertion.text!r}"
+                    raise ConfigurationError(f"{file.path}: rule {rule.id} has two texts: {texts}")
                 question = self._question(file, assertion, rule)
                 asked.setdefault(_root_of(assertion, file), []).append(question)
         return rules, {root: Questions(each, self._functions) for root, each in asked.items()}
 
     def _rule(self, file: RuleFile, assertion: Assertion) -> Rule:
-        """A code that a partial list does not know is a warning at most."""
+        """A code that a partial list does not know may be new: it is a warning, whoever wants it as an error."""
         rule = raise_severity(file.rule(assertion), self._raised)
-        partial = [name for name in self._listed(file, assertion) if not self._lists[name].complete]
+        partial = any(not self._lists[name].complete for name in named_lists(assertion.test))
         return replace(rule, severity="warning") if partial else rule
-
-    def _listed(self, file: RuleFile, assertion: Assertion) -> list[str]:
-        names = _LISTED.findall(assertion.test)
-        if unknown := set(names) - set(self._lists):
-            raise ConfigurationError(f"{file.path}: rule {assertion.rule}: no code list {', '.join(sorted(unknown))}")
-        return names
-
-    def _check_same(self, file: RuleFile, assertion: Assertion, rule: Rule) -> None:
-        if assertion.text != rule.text:
-            raise ConfigurationError(f"{file.path}: rule {rule.id} has two texts: {rule.text!r}, {assertion.text!r}")
-        self._listed(file, assertion)
 
     def _question(self, file: RuleFile, assertion: Assertion, rule: Rule) -> Question:
         subject, attribute = assertion.subject, None
         if subject.startswith("@"):
             subject, attribute = "", assertion.subject[1:]
         broken = self._xpath(_violations(assertion), file, rule.id)
-        self._check_functions(assertion, file)
-        names = self._listed(file, assertion)
+        names = named_lists(assertion.test)
         codes = self._lists[names[0]].codes if len(names) == 1 else {}
         tested = Asked(assertion.context, assertion.test, file.namespaces)
         found = self._xpath(subject, file, rule.id) if subject else None
@@ -84,13 +73,6 @@ class Compiler:
     def _extensions(self) -> Any:
         functions: Extensions = self._functions
         return functions
-
-    def _check_functions(self, assertion: Assertion, file: RuleFile) -> None:
-        """Libxml2 notices an unknown function only when it comes to it."""
-        called = {name for path in (assertion.context, assertion.test) for name in called_functions(path)}
-        known = XPATH_FUNCTIONS | {f"sw:{name}" for _, name in self._functions}
-        if unknown := called - known:
-            raise ConfigurationError(f"{file.path}: rule {assertion.rule}: no function {', '.join(sorted(unknown))}")
 
 
 def _violations(assertion: Assertion) -> str:

@@ -29,16 +29,6 @@ _PLACE = re.compile(r"\b(?:position|last)\s*\(")
 _TEXT = re.compile(r"'[^']*'|\"[^\"]*\"")
 _CALL = re.compile(r"([A-Za-z][\w.-]*(?::[\w.-]+)?)\s*\(")
 
-XPATH_FUNCTIONS = frozenset(
-    {
-        "last", "position", "count", "id", "local-name", "namespace-uri", "name", "string", "concat", "starts-with",
-        "contains", "substring-before", "substring-after", "substring", "string-length", "normalize-space",
-        "translate", "boolean", "not", "true", "false", "lang", "number", "sum", "floor", "ceiling", "round",
-        "text", "node", "comment", "processing-instruction", "and", "or", "mod", "div",
-    }
-)  # fmt: skip
-"""What may stand before an opening parenthesis in XPath 1.0: its functions, node tests and operators."""
-
 
 @dataclass(frozen=True, slots=True)
 class Assertion:
@@ -166,11 +156,6 @@ def _split(path: str, at: str) -> list[str]:
             continue
         parts[-1] += letter
     return [part.strip() for part in parts]
-
-
-def called_functions(path: str) -> set[str]:
-    """The names before opening parentheses, outside texts."""
-    return set(_CALL.findall(_TEXT.sub("''", path)))
 
 
 def without_predicates(path: str) -> str:
