@@ -120,10 +120,9 @@ def _problem(message_set: MessageSet, code: str, text: str, details: Sequence[De
     second = next((detail for detail in details if detail.text), None)
     said = second.text if second else text
     told = next((detail for detail in (second, *details) if detail is not None and detail.meaning), None)
-    meaning = told.meaning if told else "the authority refuses this"
     return Problem(
         f"agency.{message_set.name}.{code}.{second.code}" if second else f"agency.{message_set.name}.{code}",
-        f"{meaning}: {said}" if said else str(meaning),
+        ": ".join(part for part in (told.meaning if told else None, said) if part) or "the authority refuses this",
         message_zh=said or (told.meaning_zh if told else None),
     )
 
