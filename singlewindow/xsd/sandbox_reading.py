@@ -28,6 +28,9 @@ _EXPORT_FIELDS: dict[str, tuple[str, ...]] = {
 }
 """Where an ExportDeclaration, an Amendment and the messages that point to a declaration say it."""
 
+_ENCODINGS = frozenset({"gbk", "gb18030"})
+"""What customs reads beside UTF-8 and UTF-16."""
+
 _LEG_FIELDS = {"number": "{*}LegNumber", "mode": "{*}Mode", "crosses": "{*}CrossesBorder"}
 
 
@@ -55,7 +58,7 @@ def read_export_document(original: bytes) -> ReadUnit:
     Fields: `lrn`, `mrn` and `declarant` of the declaration it is or points to, `message_id`, and `type` (A, D);
     list `legs` with `number`, `mode` and `crosses`. Raises as `read_ceb_units`.
     """
-    root = parse(original)
+    root = _open(original)
     found = {name: _first_text(root, paths) for name, paths in _EXPORT_FIELDS.items()}
     legs = [
         {name: _first_text(leg, (path,)) for name, path in _LEG_FIELDS.items()} for leg in root.iterfind(".//{*}Leg")
@@ -75,10 +78,10 @@ def read_foreign_document(original: bytes) -> ReadUnit:
 
 def _open(original: bytes) -> Element:
     """The business document: itself, or what an exchange envelope carries."""
-    root = parse(original)
+    root = parse(original, encodings=_ENCODINGS)
     if etree.QName(root).localname != "DxpMsg":
         return root
-    return parse(base64.b64decode(root.findtext("{*}Data") or ""))
+    return parse(base64.b64decode(root.findtext("{*}Data") or ""), encodings=_ENCODINGS)
 
 
 def _first_text(element: Element, paths: Collection[str]) -> str:

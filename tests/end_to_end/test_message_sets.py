@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import json
 import shutil
 import time
@@ -115,6 +116,13 @@ async def test_an_inventory_of_2022_is_cancelled_by_a_message_of_2018(trader: Cl
     filed = await trader.file(cancellation, Message_Set="ceb-2018")
     assert filed["message_set"] == "ceb-2018"
     await trader.until_status(declared, "cancelled")
+
+
+async def test_a_document_in_gbk_is_forwarded_as_it_came_and_registered(trader: Client) -> None:
+    document = Parcel().order().replace('encoding="UTF-8"', 'encoding="GBK"').encode("gbk")
+    receipt = await trader.file(document)
+    assert receipt["sha256"] == hashlib.sha256(document).hexdigest()
+    await trader.until_status(receipt["declarations"][0]["id"], "registered")
 
 
 async def test_a_parcel_filed_in_envelopes_is_released(trader: Client) -> None:
