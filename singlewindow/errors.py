@@ -30,7 +30,11 @@ class TraderMistake(SingleWindowError):
 
 
 class AgencyError(SingleWindowError):
-    """An authority or carrier did not take the call. `temporary` says whether sending again can help."""
+    """An authority or carrier did not take the call. `temporary` says whether sending again can help.
+
+    `stops_lane`: no document is to blame (wrong credentials, wrong address): nothing is sent to this agency until an
+    operator has mended it, or a later probe gets through.
+    """
 
     code = "agency"
 
@@ -41,11 +45,13 @@ class AgencyError(SingleWindowError):
         temporary: bool,
         outcome_unknown: bool = False,
         retry_after_seconds: float | None = None,
+        stops_lane: bool = False,
     ) -> None:
         super().__init__(detail)
         self.temporary = temporary
         self.outcome_unknown = outcome_unknown
         self.retry_after_seconds = retry_after_seconds
+        self.stops_lane = stops_lane
 
 
 class Unavailable(SingleWindowError):

@@ -44,9 +44,13 @@ class Settings(BaseSettings):
     max_attempts: int = Field(12, ge=1, description="deliveries of one task before it is dead-lettered")
     retry_base_seconds: float = Field(0.5, description="first back-off of a task, doubled with full jitter")
     retry_cap_seconds: float = Field(60.0, description="longest back-off of a task")
+    webhook_private_addresses: bool = Field(
+        False, description="let webhooks use http and private addresses: for the sandbox and tests only"
+    )
     sandbox_delay_ms: str = Field("50-300", description="range of the sandbox's decision delays, milliseconds")
     url: str = Field("http://127.0.0.1:8080", description="gateway the client commands (submit, watch) speak to")
     api_key: str | None = Field(None, description="key the client commands present")
+    operator_key: str | None = Field(None, description="key the operators' commands (dead-letters) present")
     log_level: str = Field("info", description="debug, info, warning or error")
 
     @property

@@ -7,6 +7,7 @@ import signal
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from uuid import UUID
 
 from singlewindow.adapters.port import Notice
 from singlewindow.adapters.profiles import AGENCIES, builtin_adapters
@@ -16,23 +17,32 @@ from singlewindow.gateway.bus import Bus
 from singlewindow.gateway.parts import Check, GatewayParts
 from singlewindow.gateway.serving import serve
 from singlewindow.keys import Keys, keys_folder, load_keys
+from singlewindow.ledger.agency_state import AgencyStates
 from singlewindow.ledger.database import Database
+from singlewindow.ledger.dead_letters import DeadLetters
+from singlewindow.ledger.deliveries import Deliveries
 from singlewindow.ledger.intake import Intake
 from singlewindow.ledger.reading import Reader
+from singlewindow.ledger.sealed_secrets import SecretBox
 from singlewindow.ledger.sealing import Sealer
 from singlewindow.ledger.tasks import Claim, Tasks, Word
 from singlewindow.ledger.traders import Traders
+from singlewindow.ledger.webhooks import Webhooks
 from singlewindow.logs import configure_logging
 from singlewindow.messages.identifiers import Clock, IdentifierSource
 from singlewindow.messages.judgement import ResponseUnit
 from singlewindow.messages.receipts import ReceiptSigner
+from singlewindow.queue.delivering import Deliverer
 from singlewindow.queue.dispatching import AgencyDispatcher, visibility_seconds
-from singlewindow.queue.isolation import one_by_one
-from singlewindow.queue.lane import Lane, LaneLimits
+from singlewindow.queue.failures import capture
+from singlewindow.queue.lane import Lane, LaneLimits, wake_when_due
+from singlewindow.queue.matching import Matcher
 from singlewindow.queue.port import Adapter, ReadResponse
+from singlewindow.queue.posting import Poster
 from singlewindow.queue.pulling import Puller
 from singlewindow.queue.retry import RetryPolicy
 from singlewindow.queue.streams import ReadyStreams
+from singlewindow.queue.watching import AgencyWatch
 from singlewindow.queue.words import read_words
 from singlewindow.settings import Settings
 from singlewindow.xsd.catalogue import Catalogue, load_catalogue
@@ -51,6 +61,12 @@ CLOCK_SECONDS = 30.0
 
 REOPEN_SECONDS = 0.2
 
+Runner = Lane | Puller | Sealer | Deliverer | AgencyWatch
+"""What a process of lanes starts and stops."""
+
+RESEND_SECONDS = 5.0
+"""Least pause before a document goes out again that its authority could not pass on."""
+
 MATCHING = LaneLimits(batch_size=100, concurrency=2, visibility_seconds=30.0)
 
 
@@ -63,6 +79,8 @@ class OpenLedger:
     ids: IdentifierSource
     traders: Traders
     keys: Keys
+    webhooks: Webhooks
+    deliveries: Deliveries
 
 
 @asynccontextmanager
@@ -80,7 +98,9 @@ async def open_ledger(settings: Settings, *, patient: bool = False) -> AsyncIter
     ids = IdentifierSource(clock)
     keys = load_keys(keys_folder(settings))
     try:
-        yield OpenLedger(database, clock, ids, Traders(database, keys.pepper, ids), keys)
+        webhooks = Webhooks(database, SecretBox(keys.pepper), clock, ids)
+        deliveries = Deliveries(database, webhooks, clock, ids)
+        yield OpenLedger(database, clock, ids, Traders(database, keys.pepper, ids), keys, webhooks, deliveries)
     finally:
         await database.close()
 
@@ -117,12 +137,17 @@ async def run_gateway(settings: Settings) -> None:
             clock=ledger.clock, ids=ledger.ids, on_stored=streams.announce, task_delay_seconds=_delay(streams),
         )  # fmt: skip
         await stack.enter_async_context(intake)
+        tasks = _tasks(ledger, streams, bus, door.catalogue, settings)
         parts = GatewayParts(
             settings=settings,
             traders=ledger.traders,
             intake=intake,
             reader=Reader(ledger.database, sets),
-            tasks=_tasks(ledger, streams, bus, door.catalogue),
+            tasks=tasks,
+            dead_letters=DeadLetters(ledger.database, tasks),
+            agency_states=AgencyStates(ledger.database),
+            webhooks=ledger.webhooks,
+            deliveries=ledger.deliveries,
             door=door,
             sets=sets,
             bus=bus,
@@ -143,12 +168,17 @@ async def run_lanes(settings: Settings) -> None:
         ledger, streams, bus = await _open_core(stack, settings)
         catalogue = load_catalogue(settings.message_sets)
         await _follow_message_sets(stack, settings, catalogue, _nothing)
-        tasks = _tasks(ledger, streams, bus, catalogue)
+        deliverer = Deliverer(
+            ledger.deliveries, Poster(private=settings.webhook_private_addresses), ledger.clock
+        )  # fmt: skip
+        tasks = _tasks(ledger, streams, bus, catalogue, settings, deliverer.wake)
         sealer = Sealer(ledger.database, ReceiptSigner(ledger.keys.receipts), ledger.clock)
-        running: list[Lane | Puller | Sealer] = [sealer, _matching_lane(tasks, streams)]
+        running: list[Runner] = [sealer, deliverer, _matching_lane(tasks, streams, settings)]
         for adapter in builtin_adapters(settings).values():
             stack.push_async_callback(adapter.close)
             running += _agency_lane(tasks, streams, adapter, _response_reader(catalogue), settings, ledger.ids)
+        agency_lanes = [one for one in running if isinstance(one, Lane) and one.name in AGENCIES]
+        running.append(await _watch_agencies(ledger.database, agency_lanes))
         for one in running:
             one.start()
         await _until_signal()
@@ -206,11 +236,39 @@ async def _follow_clock(ledger: OpenLedger) -> None:
         await asyncio.sleep(CLOCK_SECONDS)
 
 
-def _tasks(ledger: OpenLedger, streams: ReadyStreams, bus: Bus, catalogue: Catalogue) -> Tasks:
+def _tasks(
+    ledger: OpenLedger,
+    streams: ReadyStreams,
+    bus: Bus,
+    catalogue: Catalogue,
+    settings: Settings,
+    wake: Callable[[], None] = lambda: None,
+) -> Tasks:
+    def announce(traders: set[UUID]) -> None:
+        bus.announce(traders)
+        wake()
+
     return Tasks(
         ledger.database, catalogue.manifests, clock=ledger.clock, ids=ledger.ids,
-        on_ready=streams.announce, on_changed=bus.announce, task_delay_seconds=_delay(streams),
+        on_ready=streams.announce, on_changed=announce, task_delay_seconds=_delay(streams),
+        resend_pause=_resend_pause(settings),
     )  # fmt: skip
+
+
+def _policy(settings: Settings) -> RetryPolicy:
+    return RetryPolicy(settings.retry_base_seconds, settings.retry_cap_seconds, settings.max_attempts)
+
+
+def _resend_pause(settings: Settings) -> Callable[[int], float | None]:
+    """The retry policy for what an authority asks to have again: the same attempts, never at once."""
+    policy = _policy(settings)
+
+    def pause(attempts: int) -> float | None:
+        if attempts >= policy.max_attempts:
+            return None
+        return policy.delay_seconds(attempts, retry_after_seconds=RESEND_SECONDS)
+
+    return pause
 
 
 def _delay(streams: ReadyStreams) -> Callable[[], float]:
@@ -218,8 +276,16 @@ def _delay(streams: ReadyStreams) -> Callable[[], float]:
     return lambda: 2.0 if streams.available else 0.0
 
 
-def _matching_lane(tasks: Tasks, streams: ReadyStreams) -> Lane:
-    return Lane("match", tasks, streams=streams, perform=one_by_one(tasks.match), limits=MATCHING)
+def _matching_lane(tasks: Tasks, streams: ReadyStreams, settings: Settings) -> Lane:
+    matcher = Matcher(tasks, _policy(settings))
+    return Lane("match", tasks, streams=streams, perform=matcher.perform, limits=MATCHING)
+
+
+async def _watch_agencies(database: Database, lanes: Sequence[Lane]) -> AgencyWatch:
+    """Knows, before the first claim, which agencies are held or away."""
+    watch = AgencyWatch(AgencyStates(database), {lane.name: lane.breaker for lane in lanes})
+    await capture(watch.synchronise())
+    return watch
 
 
 def _agency_lane(
@@ -230,8 +296,11 @@ def _agency_lane(
     settings: Settings,
     ids: IdentifierSource,
 ) -> list[Lane | Puller]:
-    policy = RetryPolicy(settings.retry_base_seconds, settings.retry_cap_seconds, settings.max_attempts)
-    dispatcher = AgencyDispatcher(tasks, adapter, read_response=read, policy=policy, ids=ids)
+    limits = LaneLimits(adapter.batch_size, adapter.concurrency, visibility_seconds(adapter))
+    wake = wake_when_due(streams, adapter.agency, limits)
+    dispatcher = AgencyDispatcher(
+        tasks, adapter, read_response=read, policy=_policy(settings), ids=ids, on_retry=wake
+    )  # fmt: skip
     puller = Puller(tasks, adapter, read) if adapter.pulls else None
 
     async def perform(claims: list[Claim]) -> int:
@@ -240,7 +309,6 @@ def _agency_lane(
             puller.wake()
         return given_back
 
-    limits = LaneLimits(adapter.batch_size, adapter.concurrency, visibility_seconds(adapter))
     lane = Lane(adapter.agency, tasks, streams=streams, perform=perform, limits=limits, breaker=dispatcher.breaker)
     return [lane] if puller is None else [lane, puller]
 

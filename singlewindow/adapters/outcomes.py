@@ -19,11 +19,14 @@ LONGEST_RETRY_AFTER_SECONDS = 3600.0
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """`temporary`: sending again can help. `unknown`: the agency may have acted already."""
+    """`temporary`: sending again can help. `unknown`: the agency may have acted already. `stops_lane`: no document is
+    to blame, and any other would fare alike.
+    """
 
     temporary: bool
     unknown: bool
     text: str
+    stops_lane: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,15 +47,21 @@ class ReplyRefused(AgencyError):
             temporary=outcome.temporary,
             outcome_unknown=outcome.unknown,
             retry_after_seconds=retry_after_seconds,
+            stops_lane=outcome.stops_lane,
         )
         self.status = reply.status
         self.body = reply.body
 
 
+def _stop(text: str) -> Outcome:
+    """Wrong credentials or a wrong address."""
+    return Outcome(temporary=False, unknown=False, text=text, stops_lane=True)
+
+
 # The first row that fits counts: subclasses stand before their parents.
 _TRANSPORT: tuple[tuple[type[Exception], Outcome], ...] = (
-    (aiohttp.InvalidURL, Outcome(temporary=False, unknown=False, text="its address is not a URL")),
-    (aiohttp.NonHttpUrlClientError, Outcome(temporary=False, unknown=False, text="its address is not an HTTP URL")),
+    (aiohttp.InvalidURL, _stop("its address is not a URL")),
+    (aiohttp.NonHttpUrlClientError, _stop("its address is not an HTTP URL")),
     (aiohttp.ConnectionTimeoutError, Outcome(temporary=True, unknown=False, text="no connection in time")),
     (aiohttp.ClientConnectorError, Outcome(temporary=True, unknown=False, text="no connection")),
     (TimeoutError, Outcome(temporary=True, unknown=True, text="no answer in time")),
@@ -62,19 +71,22 @@ _TRANSPORT: tuple[tuple[type[Exception], Outcome], ...] = (
 )
 
 _NOT_NOW = Outcome(temporary=True, unknown=False, text="cannot take it now")
-_STOP = Outcome(temporary=False, unknown=False, text="refused the request")
+_REFUSED = Outcome(temporary=False, unknown=False, text="refused the request")
 _STATUSES: dict[int, Outcome] = {
-    401: Outcome(temporary=False, unknown=False, text="does not accept our credentials"),
-    403: Outcome(temporary=False, unknown=False, text="does not let us in"),
-    404: Outcome(temporary=False, unknown=False, text="has no service at this address"),
+    401: _stop("does not accept our credentials"),
+    403: _stop("does not let us in"),
+    404: _stop("has no service at this address"),
+    405: _stop("takes no SOAP at this address"),
+    407: _stop("is behind a proxy that does not let us through"),
     408: _NOT_NOW,
+    410: _stop("has moved from this address"),
     413: Outcome(temporary=False, unknown=False, text="finds the request too large"),
     429: _NOT_NOW,
     503: _NOT_NOW,
 }
 _SERVER_ERROR = Outcome(temporary=True, unknown=True, text="failed")
 _UNREADABLE = Outcome(temporary=True, unknown=True, text="sent a reply that cannot be read")
-_REDIRECT = Outcome(temporary=False, unknown=False, text="redirects, and no redirect is followed")
+_REDIRECT = _stop("redirects, and no redirect is followed")
 
 _CLIENT_FAULT = Outcome(temporary=False, unknown=False, text="refused with a SOAP Fault")
 _SERVER_FAULT = Outcome(temporary=True, unknown=True, text="failed with a SOAP Fault")
@@ -92,7 +104,10 @@ def translate_transport(agency: str) -> Iterator[None]:
     except (aiohttp.ClientError, TimeoutError, OSError) as error:
         outcome = next(outcome for kind, outcome in _TRANSPORT if isinstance(error, kind))
         raise AgencyError(
-            f"{agency}: {outcome.text}", temporary=outcome.temporary, outcome_unknown=outcome.unknown
+            f"{agency}: {outcome.text}",
+            temporary=outcome.temporary,
+            outcome_unknown=outcome.unknown,
+            stops_lane=outcome.stops_lane,
         ) from error
 
 
@@ -108,7 +123,9 @@ def refuse_status(agency: str, reply: WireReply) -> ReplyRefused:
 
 
 def refuse_fault(agency: str, reply: WireReply, fault: SoapFault) -> ReplyRefused:
-    """The error for a SOAP Fault: its Failure's flag decides, then 429 and 503, then whose fault it says it is."""
+    """The error for a SOAP Fault: its Failure's flag decides, then a telling status (401, 429 …), then whose fault it
+    says it is.
+    """
     outcome = _outcome_of_fault(fault, reply.status)
     after = fault.retry_after_seconds if fault.retry_after_seconds is not None else _read_retry_after(reply.headers)
     return ReplyRefused(
@@ -128,14 +145,15 @@ def refuse_unreadable(agency: str, reply: WireReply, why: str) -> ReplyRefused:
 
 def _outcome_of_status(status: int) -> Outcome:
     families = {2: _UNREADABLE, 3: _REDIRECT, 5: _SERVER_ERROR}
-    return _STATUSES.get(status) or families.get(status // 100, _STOP)
+    return _STATUSES.get(status) or families.get(status // 100, _REFUSED)
 
 
 def _outcome_of_fault(fault: SoapFault, status: int) -> Outcome:
     if fault.retry is not None:
         return _RETRY_FLAGS[fault.retry]
-    if _STATUSES.get(status) is _NOT_NOW:
-        return _NOT_NOW
+    told = _STATUSES.get(status)
+    if told is not None and (told is _NOT_NOW or told.stops_lane):
+        return told
     return _SERVER_FAULT if fault.is_server else _CLIENT_FAULT
 
 

@@ -13,7 +13,7 @@ from uuid import UUID
 from singlewindow.adapters.port import Answer, Call, Envelope, Idempotency, Notice, Reply, TaskItem
 from singlewindow.errors import AgencyError
 
-Failure = Literal["refused", "fault-client", "fault-server", "reply-lost", "slow"]
+Failure = Literal["refused", "fault-client", "fault-server", "reply-lost", "slow", "locked-out"]
 Answered = TypeVar("Answered")
 Decide = Callable[[Call, TaskItem], Answer]
 
@@ -25,6 +25,7 @@ class Mishap:
     text: str
     acts: bool = False
     temporary: bool = True
+    stops_lane: bool = False
 
 
 MISHAPS: dict[Failure, Mishap] = {
@@ -33,6 +34,7 @@ MISHAPS: dict[Failure, Mishap] = {
     "fault-server": Mishap("failed with a SOAP Fault and asks to send again"),
     "reply-lost": Mishap("the connection broke before the whole reply", acts=True),
     "slow": Mishap("no answer in time", acts=True),
+    "locked-out": Mishap("does not accept our credentials", temporary=False, stops_lane=True),
 }
 
 
@@ -102,7 +104,12 @@ class UnreliableAdapter:
             act()
         if failure == "slow":
             await asyncio.sleep(self.deadline_seconds)
-        raise AgencyError(f"{self.agency}: {mishap.text}", temporary=mishap.temporary, outcome_unknown=mishap.acts)
+        raise AgencyError(
+            f"{self.agency}: {mishap.text}",
+            temporary=mishap.temporary,
+            outcome_unknown=mishap.acts,
+            stops_lane=mishap.stops_lane,
+        )
 
     def _take(self, call: Call, task: TaskItem) -> Answer:
         if task.task_id not in self._answers:

@@ -26,6 +26,7 @@ COMMANDS = (
     "validate",
     "watch",
     "verify",
+    "dead-letters",
     "message-set",
     "doctor",
 )

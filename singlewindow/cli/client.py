@@ -21,12 +21,12 @@ Answer = tuple[int, dict[str, Any]]
 
 
 class Gateway:
-    """A client of one gateway. Use as an async context manager."""
+    """A client of one gateway, `operator` with an operator's key. Use as an async context manager."""
 
-    def __init__(self, url: str | None, key: str | None) -> None:
+    def __init__(self, url: str | None, key: str | None, *, operator: bool = False) -> None:
         settings = load_settings()
         self._url = (url or settings.url).rstrip("/")
-        self._headers = {"Authorization": f"Bearer {key or find_key(settings)}"}
+        self._headers = {"Authorization": f"Bearer {key or find_key(settings, operator=operator)}"}
         self._session: aiohttp.ClientSession | None = None
 
     async def __aenter__(self) -> Self:
@@ -46,6 +46,10 @@ class Gateway:
         """Status and JSON of a POST of XML. Raises Unavailable when nobody answers."""
         return await self._call("POST", path, body, {"Content-Type": "application/xml", **headers})
 
+    async def post_json(self, path: str, value: dict[str, Any]) -> Answer:
+        """Status and JSON of a POST of JSON. Raises Unavailable when nobody answers."""
+        return await self._call("POST", path, json.dumps(value).encode(), {"Content-Type": "application/json"})
+
     async def _call(self, method: str, path: str, body: bytes | None, headers: dict[str, str]) -> Answer:
         if self._session is None:
             raise Unavailable("the client is not open")
@@ -58,14 +62,17 @@ class Gateway:
             raise Unavailable(f"{self._url} answered something that is not JSON") from error
 
 
-def find_key(settings: Settings) -> str:
+def find_key(settings: Settings, *, operator: bool = False) -> str:
     """The key from the settings, or the one `up` made in the data folder. Raises ConfigurationError."""
-    if settings.api_key:
-        return settings.api_key
+    name = "operator_key" if operator else "api_key"
+    given: str | None = getattr(settings, name)
+    if given:
+        return given
     stored = keys_folder(settings) / SANDBOX_KEYS
     if stored.exists():
-        return str(json.loads(stored.read_text("utf-8"))["api_key"])
-    raise ConfigurationError("no API key: pass --key, set SINGLEWINDOW_API_KEY, or run beside `singlewindow up`")
+        return str(json.loads(stored.read_text("utf-8"))[name])
+    variable = f"SINGLEWINDOW_{name.upper()}"
+    raise ConfigurationError(f"no API key: pass --key, set {variable}, or run beside `singlewindow up`")
 
 
 def show_problems(console: Console, source: str, problems: Iterable[dict[str, Any]]) -> None:

@@ -127,6 +127,8 @@ def _chain(settings: Settings, engines: Engines) -> Chain:
         "WORKERS": str(settings.workers),
         "AGENCIES_URL": agencies_url,
         "URL": f"http://{settings.listen}",
+        # receivers of a sandbox run on this machine
+        "WEBHOOK_PRIVATE_ADDRESSES": "true",
         "AGENCY_SECRET": settings.agency_secret or secrets.token_urlsafe(32),
     }
     if settings.message_sets:

@@ -8,7 +8,6 @@ import structlog
 from aiohttp import web
 
 from singlewindow.errors import SingleWindowError, Unavailable
-from singlewindow.gateway.answers import answer_json
 from singlewindow.gateway.authentication import authenticate_agency
 from singlewindow.gateway.body import SOAP_TYPES, read_body
 from singlewindow.gateway.parts import IN_FLIGHT, PARTS, GatewayParts
@@ -53,18 +52,6 @@ async def describe_notifications(request: web.Request) -> web.Response:
         raise not_found()
     address = f"http://{_own_address(request)}/soap/agencies/{agency}"
     return web.Response(body=describe_service("notification", address=address), content_type="text/xml")
-
-
-async def list_agencies(request: web.Request) -> web.Response:
-    """GET /v1/agencies: how much waits for each agency, since when, and how many decisions it owes."""
-    tasks = request.app[PARTS].tasks
-    lanes = {lane["lane"]: lane for lane in await tasks.depths()}
-    listed = []
-    for agency in request.app[PARTS].agencies:
-        lane = lanes.get(agency, {"depth": 0, "oldest": None})
-        queue = {"waiting": lane["depth"], "oldest": lane["oldest"]}
-        listed.append({"agency": agency, **queue, "undecided": await tasks.awaited(agency)})
-    return answer_json({"agencies": listed})
 
 
 async def _take(request: web.Request, parts: GatewayParts, agency: str, message: SoapMessage) -> web.Response:

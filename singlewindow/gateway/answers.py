@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import re
 from collections.abc import Iterable
 from datetime import UTC, datetime
@@ -19,6 +21,14 @@ _NUMBER = re.compile(r"[0-9]{1,19}")
 def answer_json(value: Any, *, status: int = 200, headers: dict[str, str] | None = None) -> web.Response:
     """A JSON answer."""
     return web.Response(status=status, body=orjson.dumps(value), content_type="application/json", headers=headers)
+
+
+def answer_document(content: bytes, kind: str) -> web.Response:
+    """A message's bytes (`kind` xml or json) to be saved, with their Repr-Digest (RFC 9530)."""
+    digest = base64.b64encode(hashlib.sha256(content).digest()).decode()
+    disposition = f'attachment; filename="declaration.{kind}"'
+    headers = {"Repr-Digest": f"sha-256=:{digest}:", "Content-Disposition": disposition}
+    return web.Response(body=content, content_type=f"application/{kind}", headers=headers)
 
 
 def read_id(request: web.Request, name: str = "id") -> UUID:
@@ -52,8 +62,11 @@ def parse_number(name: str, text: str, *, most: int) -> int:
 def read_time(request: web.Request, name: str) -> datetime | None:
     """An ISO 8601 time; UTC where it names no offset."""
     text = request.query.get(name)
-    if text is None:
-        return None
+    return None if text is None else parse_time(name, text)
+
+
+def parse_time(name: str, text: str) -> datetime:
+    """The value of a parameter or member that is an ISO 8601 time; UTC where it names no offset."""
     try:
         moment = datetime.fromisoformat(text)
         return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
@@ -64,8 +77,13 @@ def read_time(request: web.Request, name: str) -> datetime | None:
 def read_optional_id(request: web.Request, name: str) -> UUID | None:
     """An id from the query."""
     text = request.query.get(name)
+    return None if text is None else parse_id(name, text)
+
+
+def parse_id(name: str, text: str) -> UUID:
+    """The value of a parameter or member that is an id."""
     try:
-        return None if text is None else UUID(text)
+        return UUID(text)
     except ValueError:
         raise _bad_parameter(name, "must be an id") from None
 

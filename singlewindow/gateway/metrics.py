@@ -31,6 +31,12 @@ class Metrics:
         )
         self._log_ins = Counter("singlewindow_log_ins_refused", "Refused log-ins", ["process"], registry=registry)
         self._depth = Gauge("singlewindow_queue_depth", "Tasks in a lane", ["lane"], registry=registry)
+        self._dead = Gauge(
+            "singlewindow_dead_letters", "Tasks that wait for an operator", ["agency", "state"], registry=registry
+        )
+        self._away = Gauge(
+            "singlewindow_agency_away", "1 while nothing is sent to an agency", ["agency"], registry=registry
+        )
         self._age = Gauge("singlewindow_queue_age_seconds", "Age of a lane's oldest task", ["lane"], registry=registry)
 
     def count_request(self, method: str, route: str, *, status: int, seconds: float) -> None:
@@ -55,6 +61,15 @@ class Metrics:
         for lane in lanes:
             self._depth.labels(lane["lane"]).set(lane["depth"])
             self._age.labels(lane["lane"]).set(max(0.0, (now - lane["oldest"]).total_seconds()))
+
+    def show_agencies(self, away: Mapping[str, bool], dead_letters: Iterable[Mapping[str, Any]]) -> None:
+        """Whether each agency is away or held, and the dead letters by `agency`, `state` and `count`."""
+        self._away.clear()
+        self._dead.clear()
+        for agency, is_away in away.items():
+            self._away.labels(agency).set(is_away)
+        for letters in dead_letters:
+            self._dead.labels(letters["agency"], letters["state"]).set(letters["count"])
 
     def render(self) -> bytes:
         """Everything in the text format."""

@@ -5,12 +5,11 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-import orjson
 from aiohttp import web
 
 from singlewindow.errors import SingleWindowError, Unavailable
 from singlewindow.gateway.answers import answer_json, read_id
-from singlewindow.gateway.body import JSON_TYPES, read_body
+from singlewindow.gateway.objects import read_object
 from singlewindow.gateway.parts import METRICS, PARTS, STOPPING, Check
 from singlewindow.gateway.refusals import HttpRefusal, not_found
 from singlewindow.ledger.traders import SCOPES
@@ -43,19 +42,22 @@ async def show_readiness(request: web.Request) -> web.Response:
 
 
 async def show_metrics(request: web.Request) -> web.Response:
-    """Prometheus text; the queue's depth is left out while the ledger is away."""
-    metrics = request.app[METRICS]
+    """Prometheus text; queues, agencies and dead letters are left out while the ledger is away."""
+    metrics, parts = request.app[METRICS], request.app[PARTS]
     try:
-        metrics.show_queue(await request.app[PARTS].tasks.depths())
+        metrics.show_queue(await parts.tasks.depths())
+        away = {state.agency: state.away for state in await parts.agency_states.read()}
+        metrics.show_agencies(away, await parts.dead_letters.counts())
     except Unavailable:
         metrics.show_queue([])
+        metrics.show_agencies({}, [])
     return web.Response(body=metrics.render(), headers={"Content-Type": "text/plain; version=0.0.4; charset=utf-8"})
 
 
 async def register_trader(request: web.Request) -> web.Response:
     """POST /v1/traders {"name", "codes"}: 201 with the trader's id and first API key, which is shown this once."""
     traders = request.app[PARTS].traders
-    stated = await _read_object(request)
+    stated = await read_object(request)
     name, codes = _text(stated, "name"), _texts(stated, "codes")
     chosen = _read_choices(request, stated)
     if await traders.find_by_name(name) is not None:
@@ -68,7 +70,7 @@ async def register_trader(request: web.Request) -> web.Response:
 
 async def change_trader(request: web.Request) -> web.Response:
     """PUT /v1/traders/{id}/choices {"message_sets", "raised"}: how this trader's messages are judged from now on."""
-    chosen = _read_choices(request, await _read_object(request))
+    chosen = _read_choices(request, await read_object(request))
     trader = read_id(request)
     if not await request.app[PARTS].traders.choose(trader, **chosen):
         raise not_found()
@@ -87,7 +89,7 @@ def _read_choices(request: web.Request, stated: dict[str, Any]) -> dict[str, lis
 async def create_key(request: web.Request) -> web.Response:
     """POST /v1/keys {"trader": name, "scopes"}: 201 with a further key; two may be live at a time."""
     traders = request.app[PARTS].traders
-    stated = await _read_object(request)
+    stated = await read_object(request)
     scopes = _texts(stated, "scopes") if "scopes" in stated else list(TRADER_SCOPES)
     if not set(scopes) <= SCOPES:
         raise HttpRefusal(400, "bad-parameter", f"scopes are {', '.join(sorted(SCOPES))}")
@@ -116,17 +118,6 @@ async def _check(check: Check) -> str:
     except SingleWindowError as error:
         return error.detail
     return "ready"
-
-
-async def _read_object(request: web.Request) -> dict[str, Any]:
-    body = await read_body(request, request.app[PARTS].settings, JSON_TYPES)
-    try:
-        stated = orjson.loads(body)
-    except orjson.JSONDecodeError as error:
-        raise HttpRefusal(400, "bad-request", f"not JSON: {error}") from error
-    if not isinstance(stated, dict):
-        raise HttpRefusal(400, "bad-request", "a JSON object is expected")
-    return stated
 
 
 def _text(stated: dict[str, Any], name: str) -> str:

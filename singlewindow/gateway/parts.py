@@ -12,11 +12,15 @@ from aiohttp import web
 from singlewindow.gateway.bus import Bus
 from singlewindow.gateway.in_flight import InFlight
 from singlewindow.gateway.metrics import Metrics
+from singlewindow.ledger.agency_state import AgencyStates
+from singlewindow.ledger.dead_letters import DeadLetters
+from singlewindow.ledger.deliveries import Deliveries
 from singlewindow.ledger.intake import Intake
 from singlewindow.ledger.outcomes import Word
 from singlewindow.ledger.reading import Reader
 from singlewindow.ledger.tasks import Tasks
 from singlewindow.ledger.traders import Trader, Traders
+from singlewindow.ledger.webhooks import Webhooks
 from singlewindow.messages.judgement import Judgement, ResponseUnit
 from singlewindow.messages.manifest import MessageSet
 from singlewindow.messages.rule import Rule
@@ -66,6 +70,10 @@ class GatewayParts:
     intake: Intake
     reader: Reader
     tasks: Tasks
+    dead_letters: DeadLetters
+    agency_states: AgencyStates
+    webhooks: Webhooks
+    deliveries: Deliveries
     door: Judge
     sets: Mapping[str, MessageSet]
     bus: Bus

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 from typing import TypeVar
 
 import orjson
 from aiohttp import web
 
 from singlewindow.gateway.answers import (
+    answer_document,
     answer_json,
     check_parameters,
     read_id,
@@ -68,10 +67,7 @@ async def show_document(request: web.Request) -> web.Response:
         raise HttpRefusal(400, "bad-parameter", f"form is one of {', '.join(DOCUMENT_FORMS)}")
     found = _found(await request.app[PARTS].reader.document(request[TRADER].id, read_id(request)))
     content, kind = await _in_form(request.app[PARTS], found, wanted)
-    digest = base64.b64encode(hashlib.sha256(content).digest()).decode()
-    disposition = f'attachment; filename="declaration.{kind}"'
-    headers = {"Repr-Digest": f"sha-256=:{digest}:", "Content-Disposition": disposition}
-    return web.Response(body=content, content_type=f"application/{kind}", headers=headers)
+    return answer_document(content, kind)
 
 
 async def _in_form(parts: GatewayParts, found: Document, wanted: str) -> tuple[bytes, str]:

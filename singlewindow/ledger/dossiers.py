@@ -16,16 +16,17 @@ from singlewindow.messages.identifiers import IdentifierSource, hash_search
 from singlewindow.messages.judgement import JoinValue
 from singlewindow.messages.manifest import MessageSet
 
-SEND_AGAIN_SECONDS = 5.0
-"""Pause before a document goes out again that its authority could not pass on."""
-
 Ready = list[tuple[str, UUID]]
 """Lane and task id of work to announce after COMMIT."""
 
 
 @dataclass(frozen=True, slots=True)
 class NewTask:
-    """Work to add: `part_id` is None for the matching lane; `delay_seconds` until PostgreSQL alone would find it."""
+    """Work to add: `part_id` is None for the matching lane; `delay_seconds` until PostgreSQL alone would find it.
+
+    `attempt` counts earlier attempts in, of which the first `carried` do not count for giving up; `failed` says that
+    the last of them is known to have come to nothing: else the agency is asked before anything is sent.
+    """
 
     id: UUID
     lane: str
@@ -33,6 +34,9 @@ class NewTask:
     part_id: UUID | None
     delay_seconds: float
     announce: bool = True
+    attempt: int = 0
+    failed: bool = False
+    carried: int = 0
 
 
 @dataclass(slots=True)
@@ -153,10 +157,6 @@ class DossierStore:
         tasks = list(loaded.tasks)
         for dossier in loaded.dossiers.values():
             tasks += [NewTask(part.id, part.agency, dossier.id, part.id, self._delay()) for part in dossier.ready]
-            tasks += [
-                NewTask(part.id, part.agency, dossier.id, part.id, SEND_AGAIN_SECONDS, announce=False)
-                for part in dossier.again
-            ]
         anchors = [d.id for d in moved if self.sets[d.message_set].kinds[d.kind].anchor]
         if anchors:
             waiting = await connection.fetch(query("find_waiting"), anchors)
@@ -169,10 +169,13 @@ class DossierStore:
                     task.declaration_id,
                     task.part_id,
                     task.delay_seconds,
+                    task.attempt,
+                    task.failed,
+                    task.carried,
                 )
                 for task in tasks
             ]
-            await connection.execute(query("add_tasks"), *columns(rows, 5))
+            await connection.execute(query("add_tasks"), *columns(rows, 8))
         return [(task.lane, task.id) for task in tasks if task.announce]
 
     def match_task(self, declaration_id: UUID) -> NewTask:

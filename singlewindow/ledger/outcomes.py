@@ -10,6 +10,7 @@ from uuid import UUID
 
 from singlewindow.ledger.database import Connection, query
 from singlewindow.ledger.dossiers import DossierStore, Loaded, columns
+from singlewindow.ledger.giving_up import GivenUp, add_dead_letters, give_up_part
 from singlewindow.messages.dossier import Dossier, Part
 from singlewindow.messages.identifiers import IdentifierSource
 from singlewindow.messages.judgement import ResponseUnit
@@ -27,7 +28,10 @@ OWN_FACTS = frozenset({"followers", "parts_complete"})
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """The right to work on a task in one attempt. `outcome_unknown`: an earlier attempt left no recorded end."""
+    """The right to work on a task in one attempt. `outcome_unknown`: an earlier attempt left no recorded end.
+
+    `carried` attempts were made before an operator had the task tried again.
+    """
 
     task_id: UUID
     declaration_id: UUID
@@ -35,6 +39,12 @@ class Claim:
     attempt: int
     outcome_unknown: bool
     age_seconds: float
+    carried: int = 0
+
+    @property
+    def tries(self) -> int:
+        """The attempts that count for giving up."""
+        return self.attempt - self.carried
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,14 +59,20 @@ class Word:
     via: str
 
 
+Cause = Literal["attempts", "age", "refused", "erased", "no-end", "outcome-unknown", "matching-failed"]
+"""Why a task was given up: tried too often or too long, refused whole, without its original, ending no attempt (it
+kills its workers), in doubt, or failing in our own matching. `asked-again` is the authority's own (see giving_up)."""
+
+
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """Our own decision on a task, valid only for the attempt that made it."""
+    """Our own decision on a task, valid only for the attempt that made it. `cause` says why where it ends the task."""
 
     claim: Claim
     kind: Literal["retry", "dead_letter", "needs_reconciliation"]
     reason: str
     delay_seconds: float = 0.0
+    cause: Cause = "attempts"
 
 
 async def take_words(
@@ -201,14 +217,11 @@ async def take_decisions(connection: Connection, loaded: Loaded, decisions: Sequ
     rows_ended = [(decision.claim.task_id, decision.claim.attempt) for decision in ends]
     owned = await connection.fetch(query("end_own_tasks"), *columns(rows_ended, 2))
     mine = {row["id"] for row in owned}
+    buried = []
     for decision in ends:
         dossier, part = find_part(loaded, decision.claim.task_id)
         if decision.claim.task_id in mine and dossier is not None and part is not None and part.state == "pending":
-            part.errors = [
-                {
-                    "code": f"agency.{part.agency}.{decision.kind}",
-                    "message": decision.reason,
-                }
-            ]
-            dossier.decide(part, decision.kind, now)
-            dossier.recombine()
+            why = GivenUp(decision.cause, decision.reason, decision.claim.attempt)
+            give_up_part(dossier, part, decision.kind, why, now)
+            buried.append((part.id, dossier, part, why))
+    await add_dead_letters(connection, buried, now)

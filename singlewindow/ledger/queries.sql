@@ -124,7 +124,7 @@ WITH ready AS (
 )
 UPDATE task SET attempt = attempt + 1, due_at = now() + make_interval(secs => $3), failed = false
 FROM ready WHERE task.id = ready.id
-RETURNING task.id, task.declaration_id, task.part_id, task.attempt, task.born_at, ready.failed
+RETURNING task.id, task.declaration_id, task.part_id, task.attempt, task.carried, task.born_at, ready.failed
 
 -- name: claim_due_tasks
 -- The same for what is due in a lane, whatever the streams say.
@@ -133,7 +133,7 @@ WITH ready AS (
 )
 UPDATE task SET attempt = attempt + 1, due_at = now() + make_interval(secs => $3), failed = false
 FROM ready WHERE task.id = ready.id
-RETURNING task.id, task.declaration_id, task.part_id, task.attempt, task.born_at, ready.failed
+RETURNING task.id, task.declaration_id, task.part_id, task.attempt, task.carried, task.born_at, ready.failed
 
 -- name: describe_tasks
 -- What an agency needs to know of these tasks, in the order of filing.
@@ -191,15 +191,118 @@ DELETE FROM task USING unnest($1::uuid[], $2::int[]) AS r(id, attempt)
 WHERE task.id = r.id AND task.attempt = r.attempt RETURNING task.id
 
 -- name: add_tasks
--- New work for the lanes; a task that is already there stays as it is.
-INSERT INTO task (id, lane, declaration_id, part_id, due_at)
-SELECT id, lane, declaration_id, part_id, now() + make_interval(secs => delay)
-FROM unnest($1::uuid[], $2::text[], $3::uuid[], $4::uuid[], $5::float8[]) AS t(id, lane, declaration_id, part_id, delay)
+-- New work for the lanes; a task that is already there stays as it is. `attempt` carries earlier attempts over, `failed`
+-- says that the last of them is known to have come to nothing.
+INSERT INTO task (id, lane, declaration_id, part_id, due_at, attempt, failed, carried)
+SELECT id, lane, declaration_id, part_id, now() + make_interval(secs => delay), attempt, failed, carried
+FROM unnest($1::uuid[], $2::text[], $3::uuid[], $4::uuid[], $5::float8[], $6::int[], $7::bool[], $8::int[])
+    AS t(id, lane, declaration_id, part_id, delay, attempt, failed, carried)
 ON CONFLICT (id) DO NOTHING
+
+-- name: last_attempts
+-- The number of the newest attempt that was sent of each of these parts, and how many of them no longer count.
+SELECT p.id, p.carried, coalesce(t.attempt, p.carried + 1) AS attempt FROM part p LEFT JOIN LATERAL (
+    SELECT attempt FROM exchange_task WHERE task_id = p.id ORDER BY exchange_id DESC LIMIT 1
+) t ON true
+WHERE p.id = ANY($1::uuid[])
 
 -- name: queue_depths
 -- How much waits in each lane and since when.
 SELECT lane, count(*) AS depth, min(born_at) AS oldest FROM task GROUP BY lane
+
+-- ── dead letters ────────────────────────────────────────────────────────────
+
+-- name: add_dead_letters
+-- What was given up, for an operator to see.
+INSERT INTO dead_letter (id, declaration_id, part_id, trader, agency, action, state, reason, attempts, last_error, since)
+SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::uuid[], $5::text[], $6::text[], $7::text[], $8::text[],
+    $9::int[], $10::text[], $11::timestamptz[])
+ON CONFLICT (id) DO UPDATE SET state = excluded.state, reason = excluded.reason, attempts = excluded.attempts,
+    last_error = excluded.last_error, since = excluded.since
+
+-- name: list_dead_letters
+-- A page of what waits for an operator, of all traders, in the order of the ids.
+SELECT l.*, d.ordinal, d.kind, d.keys, d.message_id, d.message_set, t.exchange_id
+FROM dead_letter l JOIN declaration d ON d.id = l.declaration_id LEFT JOIN part p ON p.id = l.part_id LEFT JOIN LATERAL (
+    SELECT exchange_id FROM exchange_task WHERE task_id = l.id ORDER BY exchange_id DESC LIMIT 1
+) t ON true
+WHERE (l.part_id IS NULL OR p.state = l.state)
+  AND ($1::uuid[] IS NULL OR l.id = ANY($1)) AND ($2::text IS NULL OR l.agency = $2)
+  AND ($3::text IS NULL OR l.reason = $3) AND ($4::text IS NULL OR l.state = $4)
+  AND ($5::timestamptz IS NULL OR l.since >= $5) AND ($6::timestamptz IS NULL OR l.since < $6)
+  AND ($7::uuid IS NULL OR l.id > $7)
+ORDER BY l.id LIMIT $8
+
+-- name: carry_attempts
+-- What was attempted of these parts before they are tried again counts no more.
+UPDATE part SET carried = c.attempts FROM unnest($1::uuid[], $2::int[]) AS c(id, attempts) WHERE part.id = c.id
+
+-- name: drop_dead_letters
+-- Looks of the matching lane that are tried again or were discarded; parts leave with their state.
+DELETE FROM dead_letter WHERE id = ANY($1::uuid[])
+
+-- name: end_looks
+-- Looks of the matching lane that came to an end; what was given up of the same declarations is settled with them.
+WITH settled AS (DELETE FROM dead_letter WHERE declaration_id = ANY($2::uuid[]) AND part_id IS NULL)
+DELETE FROM task WHERE id = ANY($1::uuid[])
+
+-- name: dead_letter_document
+-- The message, as received, that a given-up task is about, and the XML that JSON was judged as.
+SELECT m.message_set, b.content, x.content AS derived
+FROM dead_letter l JOIN declaration d ON d.id = l.declaration_id JOIN body b ON b.id = d.message_id
+    JOIN message m ON m.id = d.message_id LEFT JOIN derived x ON x.message_id = m.id
+WHERE l.id = $1
+
+-- name: dead_letter_exchange
+-- The newest call that carried a given-up task.
+SELECT e.id, e.agency, e.action, e.sent_at, e.answered_at, e.http_status, e.request, e.reply, e.error
+FROM dead_letter l JOIN exchange_task t ON t.task_id = l.id JOIN exchange e ON e.id = t.exchange_id
+WHERE l.id = $1 ORDER BY e.id DESC LIMIT 1
+
+-- name: count_dead_letters
+-- How much waits for an operator.
+SELECT agency, state, count(*) AS count FROM dead_letter GROUP BY agency, state
+
+-- name: find_task_state
+-- Where a task stands whose id somebody names as a dead letter's.
+SELECT state FROM part WHERE id = $1
+UNION ALL SELECT 'pending' FROM task WHERE id = $1 AND part_id IS NULL
+
+-- ── agencies ────────────────────────────────────────────────────────────────
+
+-- name: read_agency_states
+-- What every process must know of the agencies; the wait is told in seconds, as clocks differ.
+SELECT agency, revision, opened_at, probe_at, greatest(extract(epoch FROM probe_at - now()), 0)::float8 AS probe_in_seconds,
+    wait_seconds, reason, stopped, paused_at, paused_by, paused_reason
+FROM agency_state
+
+-- name: write_breaker
+-- An agency's breaker opened, waits longer, or closed (no wait): $2 is the wait, after which one probe may go.
+INSERT INTO agency_state AS s (agency, opened_at, probe_at, wait_seconds, reason, stopped)
+VALUES ($1, CASE WHEN $2::float8 IS NULL THEN NULL ELSE now() END, now() + make_interval(secs => $2), $2, $3, $4)
+ON CONFLICT (agency) DO UPDATE SET revision = s.revision + 1, probe_at = excluded.probe_at,
+    opened_at = CASE WHEN $2::float8 IS NULL THEN NULL ELSE coalesce(s.opened_at, excluded.opened_at) END,
+    wait_seconds = excluded.wait_seconds, reason = excluded.reason, stopped = excluded.stopped
+RETURNING revision
+
+-- name: pause_agency
+-- An operator's hold; the first one's time, name and reason stand until it is lifted.
+INSERT INTO agency_state AS s (agency, paused_at, paused_by, paused_reason) VALUES ($1, now(), $2, $3)
+ON CONFLICT (agency) DO UPDATE SET revision = s.revision + 1, paused_at = coalesce(s.paused_at, excluded.paused_at),
+    paused_by = coalesce(s.paused_by, excluded.paused_by), paused_reason = coalesce(s.paused_reason, excluded.paused_reason)
+
+-- name: resume_agency
+-- Lifts an operator's hold and lets an open breaker probe at once.
+UPDATE agency_state SET revision = revision + 1, paused_at = NULL, paused_by = NULL, paused_reason = NULL,
+    probe_at = CASE WHEN probe_at IS NULL THEN NULL ELSE now() END
+WHERE agency = $1
+
+-- name: recent_calls
+-- Each agency's calls of the last minute, and how many of them failed; an exchange's id begins with its time.
+SELECT agency, count(*) AS calls, count(*) FILTER (WHERE error IS NOT NULL) AS failed
+FROM exchange WHERE answered_at IS NOT NULL AND id >= (lpad(to_hex(
+    (extract(epoch FROM now() - interval '1 minute') * 1000)::bigint), 12, '0') || repeat('0', 20))::uuid
+GROUP BY agency
 
 -- ── dossiers ────────────────────────────────────────────────────────────────
 
@@ -248,7 +351,11 @@ UPDATE declaration SET warnings = coalesce((
 FROM unnest($1::uuid[], $2::text[]) AS c(id, rule) WHERE declaration.id = c.id
 
 -- name: save_parts
--- Writes parts, new or changed.
+-- Writes parts, new or changed; what no longer waits for an operator leaves the dead letters.
+WITH moved_on AS (
+    DELETE FROM dead_letter USING unnest($1::uuid[], $10::text[]) AS p(id, state)
+    WHERE dead_letter.id = p.id AND p.state NOT IN ('dead_letter', 'needs_reconciliation')
+)
 INSERT INTO part (id, declaration_id, agency, action, leg, required, principal, ends, crosses_border, state, since,
     authority_time, authority_code, refs, errors)
 SELECT id, declaration_id, agency, action, leg, required, principal, string_to_array(ends, ','), crosses_border, state,
@@ -516,3 +623,146 @@ SELECT extract(epoch FROM clock_timestamp())::float8 AS now
 -- name: schema_version
 -- The newest migration applied.
 SELECT max(name) AS name FROM migration
+
+-- ── webhooks ────────────────────────────────────────────────────────────────
+
+-- name: lock_trader
+-- Keeps a trader's endpoints from being made at the same time, so that they can be counted.
+SELECT id FROM trader WHERE id = $1 FOR NO KEY UPDATE
+
+-- name: count_webhooks
+-- How many endpoints a trader has.
+SELECT count(*) FROM webhook WHERE trader = $1 AND deleted_at IS NULL
+
+-- name: add_webhook
+-- A new endpoint, which hears of what happens from now on.
+INSERT INTO webhook (id, trader, url, description, types, created_at, cursor)
+VALUES ($1, $2, $3, $4, $5, $6, coalesce((SELECT last_seq FROM feed_counter WHERE trader = $2), 0))
+
+-- name: list_webhooks
+-- A trader's endpoints, oldest first.
+SELECT * FROM webhook WHERE trader = $1 AND deleted_at IS NULL ORDER BY id
+
+-- name: get_webhook
+-- One endpoint of a trader.
+SELECT * FROM webhook WHERE trader = $1 AND id = $2 AND deleted_at IS NULL
+
+-- name: lock_webhook
+-- The same, kept from being fanned out to until the transaction ends.
+SELECT * FROM webhook WHERE trader = $1 AND id = $2 AND deleted_at IS NULL FOR NO KEY UPDATE
+
+-- name: change_webhook
+-- Changes what is given; disabling keeps the time and reason of the first.
+UPDATE webhook SET url = coalesce($3, url), description = coalesce($4, description), types = coalesce($5, types),
+    disabled_at = CASE WHEN $6 THEN NULL WHEN NOT $6 THEN coalesce(disabled_at, $7) ELSE disabled_at END,
+    disabled_reason = CASE WHEN $6 THEN NULL WHEN NOT $6 THEN coalesce(disabled_reason, 'by the trader')
+        ELSE disabled_reason END
+WHERE trader = $1 AND id = $2 AND deleted_at IS NULL
+RETURNING *
+
+-- name: begin_schedules_anew
+-- Lets everything that waits at an endpoint go at once, with all its attempts before it.
+UPDATE delivery SET attempt = 0, due_at = $2 WHERE webhook_id = $1 AND state = 'pending'
+
+-- name: delete_webhook
+-- Ends an endpoint; its deliveries stop, and the log of them stays.
+UPDATE webhook SET deleted_at = $3 WHERE trader = $1 AND id = $2 AND deleted_at IS NULL RETURNING id
+
+-- name: delete_webhook_secrets
+-- Nothing is signed for an endpoint any more.
+DELETE FROM webhook_secret WHERE webhook_id = $1
+
+-- name: end_webhook_secret
+-- Lets the current secret overlap with the next one.
+UPDATE webhook_secret SET ends_at = $2 WHERE webhook_id = $1 AND ends_at IS NULL
+
+-- name: end_earlier_webhook_secrets
+-- Two secrets are live at most.
+DELETE FROM webhook_secret WHERE webhook_id = $1 AND ends_at IS NOT NULL
+
+-- name: add_webhook_secret
+-- The secret that is current from now on.
+INSERT INTO webhook_secret (id, webhook_id, sealed, created_at) VALUES ($1, $2, $3, $4)
+
+-- name: webhook_secrets
+-- The live secrets of an endpoint, the newest first.
+SELECT sealed FROM webhook_secret WHERE webhook_id = $1 AND (ends_at IS NULL OR ends_at > $2) ORDER BY id DESC
+
+-- name: lock_webhooks_behind
+-- Endpoints with events that nothing was made of yet. Every number up to last_seq is committed: whoever gives out
+-- numbers holds the counter's row until its own commit.
+SELECT w.id, w.trader, w.types, w.cursor FROM webhook w JOIN feed_counter c ON c.trader = w.trader
+WHERE w.cursor < c.last_seq AND w.disabled_at IS NULL AND w.deleted_at IS NULL
+ORDER BY w.id LIMIT $1 FOR NO KEY UPDATE OF w SKIP LOCKED
+
+-- name: read_feed_to_deliver
+-- A page of a trader's feed without its data.
+SELECT f.seq, e.id, e.declaration_id, e.type FROM feed f JOIN event e ON e.id = f.event_id
+WHERE f.trader = $1 AND f.seq > $2 ORDER BY f.seq LIMIT $3
+
+-- name: add_deliveries
+-- New deliveries; an event that waits at the endpoint already stays as it is.
+INSERT INTO delivery (id, webhook_id, event_id, seq, declaration_id, type, due_at, created_at)
+SELECT id, webhook_id, event_id, seq, declaration_id, type, $7, $7
+FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::bigint[], $5::uuid[], $6::text[])
+    AS d(id, webhook_id, event_id, seq, declaration_id, type)
+ON CONFLICT (webhook_id, event_id) WHERE state = 'pending' DO NOTHING
+
+-- name: move_webhook_cursor
+-- Remembers how far an endpoint's deliveries were made.
+UPDATE webhook SET cursor = $2 WHERE id = $1
+
+-- name: supersede_event
+-- Takes back the waiting delivery of an event, as another takes its place.
+UPDATE delivery SET state = 'superseded', settled_at = $3 WHERE webhook_id = $1 AND event_id = $2 AND state = 'pending'
+
+-- name: supersede_after
+-- Takes back what waits of the events that will be fanned out again.
+UPDATE delivery SET state = 'superseded', settled_at = $3 WHERE webhook_id = $1 AND seq > $2 AND state = 'pending'
+
+-- name: due_webhooks
+-- Endpoints with something to be sent now.
+SELECT w.id FROM webhook w WHERE w.disabled_at IS NULL AND w.deleted_at IS NULL AND EXISTS (
+    SELECT 1 FROM delivery d WHERE d.webhook_id = w.id AND d.state = 'pending' AND d.due_at <= $1)
+ORDER BY w.id
+
+-- name: claim_deliveries
+-- The only right to send: counts the attempt and hides the delivery until `visible_at`. An earlier event of the same
+-- declaration that still waits holds it back.
+WITH ready AS (
+    SELECT d.id FROM delivery d JOIN webhook w ON w.id = d.webhook_id
+    WHERE d.webhook_id = $1 AND d.state = 'pending' AND d.due_at <= $2
+        AND w.disabled_at IS NULL AND w.deleted_at IS NULL AND NOT EXISTS (
+            SELECT 1 FROM delivery e WHERE e.webhook_id = d.webhook_id AND e.declaration_id = d.declaration_id
+                AND e.state = 'pending' AND e.seq < d.seq)
+    ORDER BY d.due_at, d.id LIMIT $3 FOR UPDATE OF d SKIP LOCKED
+)
+UPDATE delivery SET attempt = attempt + 1, due_at = $4 FROM ready WHERE delivery.id = ready.id
+RETURNING delivery.id
+
+-- name: describe_deliveries
+-- Where these go and the events they tell of; one whose event is no longer there has no data.
+SELECT d.id, d.webhook_id, d.event_id, d.seq, d.declaration_id, d.type, d.attempt, d.created_at, w.url, e.at, e.data
+FROM delivery d JOIN webhook w ON w.id = d.webhook_id LEFT JOIN event e ON e.id = d.event_id
+WHERE d.id = ANY($1::uuid[]) ORDER BY d.id
+
+-- name: settle_delivery
+-- What came of an attempt. That it arrived is true whoever says it; everything else is said by the attempt that still
+-- owns the delivery.
+UPDATE delivery SET state = $3, due_at = coalesce($4, due_at), http_status = $5, answer = $6, error = $7,
+    settled_at = CASE WHEN $3 = 'pending' THEN NULL ELSE $8::timestamptz END
+WHERE id = $1 AND state = 'pending' AND (attempt = $2 OR $3 = 'delivered')
+RETURNING webhook_id
+
+-- name: disable_webhook
+-- The receiver is gone for good; what waits for it stops.
+UPDATE webhook SET disabled_at = $2, disabled_reason = $3 WHERE id = $1 AND disabled_at IS NULL
+
+-- name: list_deliveries
+-- The log of an endpoint, newest first.
+SELECT * FROM delivery WHERE webhook_id = $1 AND ($2::uuid IS NULL OR id < $2) AND ($3::text IS NULL OR state = $3)
+ORDER BY id DESC LIMIT $4
+
+-- name: get_delivery
+-- One delivery of an endpoint.
+SELECT * FROM delivery WHERE webhook_id = $1 AND id = $2

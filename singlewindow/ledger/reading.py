@@ -104,7 +104,7 @@ class Reader:
         if await self._database.fetchrow("get_declaration", trader, declaration_id) is None:
             return None
         rows = await self._database.fetch("declaration_exchanges", declaration_id)
-        return [_exchange(row) for row in rows]
+        return [exchange_view(row) for row in rows]
 
     async def responses(self, trader: UUID, declaration_id: UUID) -> list[AuthorityResponse] | None:
         """What the authorities said, with their documents as they came."""
@@ -171,7 +171,8 @@ class Reader:
         ]
 
 
-def _exchange(row: Record) -> View:
+def exchange_view(row: Record) -> View:
+    """One call with its envelope and reply."""
     return {
         "id": str(row["id"]),
         "agency": row["agency"],

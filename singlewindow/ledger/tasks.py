@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -11,6 +12,7 @@ from uuid import UUID
 from singlewindow.ledger.cases import match, send
 from singlewindow.ledger.database import Connection, Database, Record, query
 from singlewindow.ledger.dossiers import DossierStore, Loaded, Ready, columns
+from singlewindow.ledger.giving_up import GivenUp, ResendPause, add_dead_letters, give_up_look, resend
 from singlewindow.ledger.outcomes import Claim, Decision, Word, find_addressed, take_decisions, take_words
 from singlewindow.messages.identifiers import Clock, IdentifierSource
 from singlewindow.messages.manifest import MessageSet
@@ -36,7 +38,10 @@ class Work:
 
 
 class Tasks:
-    """Everything a lane does in the ledger. `on_ready` hears of new tasks, `on_changed` of traders, after COMMIT."""
+    """Everything a lane does in the ledger. `on_ready` hears of new tasks, `on_changed` of traders, after COMMIT.
+
+    `resend_pause` says when a document goes out again that its authority could not pass on, and when no more.
+    """
 
     def __init__(
         self,
@@ -48,6 +53,7 @@ class Tasks:
         on_ready: Callable[[Ready], None],
         on_changed: Callable[[set[UUID]], None] = lambda _: None,
         task_delay_seconds: Callable[[], float] = lambda: 2.0,
+        resend_pause: ResendPause = lambda _attempts: 5.0,
     ) -> None:
         self._database, self._clock, self._on_ready, self._on_changed = (
             database,
@@ -55,6 +61,7 @@ class Tasks:
             on_ready,
             on_changed,
         )
+        self._resend_pause = resend_pause
         self._store = DossierStore(sets, ids, task_delay_seconds)
 
     async def claim(self, lane: str, task_ids: Sequence[UUID], *, visibility_seconds: float) -> list[Claim]:
@@ -79,6 +86,7 @@ class Tasks:
             row["attempt"],
             unknown,
             age,
+            row["carried"],
         )
 
     async def describe(self, claims: Sequence[Claim]) -> list[Work]:
@@ -161,8 +169,9 @@ class Tasks:
         words: Sequence[Word],
         decisions: Sequence[Decision],
     ) -> tuple[int, Ready]:
-        now = self._now()
+        now = self.now()
         taken = await take_words(connection, self._store, loaded, words, now)
+        await resend(connection, loaded, self._resend_pause, now)
         answered = _answered(loaded, words)
         if answered:
             await connection.execute(query("end_tasks"), sorted(answered))
@@ -181,10 +190,31 @@ class Tasks:
                 connection,
                 self._store,
                 [claim.declaration_id for claim in claims],
-                self._now(),
+                self.now(),
             )
-            await connection.execute(query("end_tasks"), [claim.task_id for claim in claims])
-            ready = await self._store.save(connection, loaded, self._now())
+            subjects = [claim.declaration_id for claim in claims]
+            await connection.execute(query("end_looks"), [claim.task_id for claim in claims], subjects)
+            ready = await self._store.save(connection, loaded, self.now())
+        self._announce(loaded, ready)
+
+    async def give_up_match(self, decision: Decision) -> None:
+        """Our decision to look no more at a declaration: it calls for a person until an operator has it tried again."""
+        claim, now = decision.claim, self.now()
+        async with self.deciding([claim.declaration_id]) as (connection, loaded):
+            owned = await connection.fetch(query("end_own_tasks"), [claim.task_id], [claim.attempt])
+            dossier = loaded.dossiers.get(claim.declaration_id)
+            if owned and dossier is not None:
+                why = GivenUp(decision.cause, decision.reason, claim.attempt)
+                give_up_look(dossier, why)
+                await add_dead_letters(connection, [(claim.task_id, dossier, None, why)], now)
+
+    @asynccontextmanager
+    async def deciding(self, declaration_ids: Iterable[UUID]) -> AsyncIterator[tuple[Connection, Loaded]]:
+        """Lock these declarations for decisions, which are saved on leaving; who waits is told after COMMIT."""
+        async with self._database.transaction() as connection:
+            loaded = await self._store.load(connection, declaration_ids)
+            yield connection, loaded
+            ready = await self._store.save(connection, loaded, self.now())
         self._announce(loaded, ready)
 
     async def postpone(self, decisions: Sequence[Decision]) -> None:
@@ -194,8 +224,7 @@ class Tasks:
 
     async def send_held(self, trader: UUID, declaration_id: UUID) -> bool:
         """Release a held declaration by hand; False when it is not this trader's or not held."""
-        async with self._database.transaction() as connection:
-            loaded = await self._store.load(connection, [declaration_id])
+        async with self.deciding([declaration_id]) as (_, loaded):
             dossier = loaded.dossiers.get(declaration_id)
             if dossier is None or dossier.trader != trader or dossier.state != "held":
                 return False
@@ -204,9 +233,7 @@ class Tasks:
                 code="match.sent-by-hand",
                 message="sent by hand before it was complete",
             )
-            send(dossier, self._store, self._now())
-            ready = await self._store.save(connection, loaded, self._now())
-        self._announce(loaded, ready)
+            send(dossier, self._store, self.now())
         return True
 
     async def cursor(self, agency: str) -> str:
@@ -227,7 +254,8 @@ class Tasks:
         """How much waits in each lane and since when."""
         return [dict(row) for row in await self._database.fetch("queue_depths")]
 
-    def _now(self) -> datetime:
+    def now(self) -> datetime:
+        """The database's time, as far as this process knows it."""
         return datetime.fromtimestamp(self._clock.time(), UTC)
 
     def _announce(self, loaded: Loaded, ready: Ready) -> None:

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 from singlewindow.errors import AgencyError
 from singlewindow.queue.breaker import Breaker
-from singlewindow.queue.port import Decision, Idempotency, Work
+from singlewindow.queue.port import Cause, Decision, Idempotency, Work
 from singlewindow.queue.retry import RetryPolicy
 
 
@@ -25,30 +24,39 @@ class Decider:
     idempotency: Idempotency
 
     def decide_on_failure(self, works: Sequence[Work], error: AgencyError) -> list[Decision]:
-        """A whole call failed. One that is at fault itself ends a single task; of several, each is tried alone next."""
+        """A whole call failed. One that is at fault itself ends a single task; of several, each is tried alone next.
+
+        Where the lane stops, nothing is given up, however long it lasts.
+        """
+        if error.stops_lane:
+            return self._isolate(works, error.detail)
         if error.outcome_unknown:
             return self.decide_on_doubt(works, error.detail)
         if not error.temporary:
-            return [self._give_up(works[0], error.detail)] if len(works) == 1 else self._isolate(works, error.detail)
+            alone = len(works) == 1
+            return [self._give_up(works[0], error.detail, "refused")] if alone else self._isolate(works, error.detail)
         return [self.postpone(work, error.detail, retry_after_seconds=error.retry_after_seconds) for work in works]
 
     def decide_on_doubt(self, works: Sequence[Work], reason: str) -> list[Decision]:
         """Nobody can say yet whether the agency acted."""
         if self.idempotency != "none":
             return [self.postpone(work, reason) for work in works]
-        return [Decision(work.claim, "needs_reconciliation", reason) for work in works if self._exhausted(work)]
+        return [self._ask_person(work, reason) for work in works if self._exhausted(work)]
 
     def decide_on_silence(self, works: Sequence[Work], error: AgencyError) -> list[Decision]:
         """Tasks in doubt, whose agency does not deduplicate and could not be asked; if it never can, a person must."""
+        if error.stops_lane:
+            return []
         if error.temporary:
             return self.decide_on_doubt(works, error.detail)
-        return [Decision(work.claim, "needs_reconciliation", error.detail) for work in works]
+        return [self._ask_person(work, error.detail) for work in works]
 
     def postpone(self, work: Work, reason: str, *, retry_after_seconds: float | None = None) -> Decision:
         """Try again later, or give up when the tries or the time are used up."""
         if self._exhausted(work):
-            return self._give_up(work, reason)
-        delay = self.policy.delay_seconds(work.claim.attempt, retry_after_seconds=retry_after_seconds)
+            worn_out = work.claim.tries >= self.policy.max_attempts
+            return self._give_up(work, reason, "attempts" if worn_out else "age")
+        delay = self.policy.delay_seconds(work.claim.tries, retry_after_seconds=retry_after_seconds)
         return Decision(work.claim, "retry", reason, delay)
 
     def put_back(self, work: Work) -> Decision:
@@ -57,24 +65,33 @@ class Decider:
 
     def bury(self, work: Work, reason: str) -> Decision:
         """Sending can never help."""
-        return Decision(work.claim, "dead_letter", reason)
+        return Decision(work.claim, "dead_letter", reason, cause="erased")
 
     def decide_on_worn_out(self, work: Work) -> Decision | None:
-        """What was attempted too often without leaving an end kills its workers: decided before any work on it."""
-        if not work.claim.outcome_unknown or work.claim.attempt <= self.policy.max_attempts:
+        """What was attempted too often without leaving an end kills its workers: decided before any work on it.
+
+        Not while the agency lets nobody in: then it could not even be asked.
+        """
+        worn_out = work.claim.outcome_unknown and work.claim.tries > self.policy.max_attempts
+        if not worn_out or self.breaker.stopped:
             return None
-        return self._give_up(work, "no attempt came to an end")
+        return self._give_up(work, "no attempt came to an end", "no-end")
 
     def _isolate(self, works: Sequence[Work], reason: str) -> list[Decision]:
-        delays = (self.policy.delay_seconds(work.claim.attempt) for work in works)
+        delays = (self.policy.delay_seconds(work.claim.tries) for work in works)
         return [Decision(work.claim, "retry", reason, delay) for work, delay in zip(works, delays, strict=True)]
 
     def _exhausted(self, work: Work) -> bool:
         claim = work.claim
-        return self.policy.exhausted(claim.attempt, claim.age_seconds, agency_away=self.breaker.away)
+        return self.policy.exhausted(claim.tries, claim.age_seconds, agency_away=self.breaker.away)
 
-    def _give_up(self, work: Work, reason: str) -> Decision:
+    def _ask_person(self, work: Work, reason: str) -> Decision:
+        return Decision(work.claim, "needs_reconciliation", reason, cause="outcome-unknown")
+
+    def _give_up(self, work: Work, reason: str, cause: Cause) -> Decision:
         """In doubt at an agency that does not deduplicate, a person must look before anything is sent again."""
         in_doubt = work.claim.outcome_unknown and self.idempotency == "none"
-        kind: Literal["needs_reconciliation", "dead_letter"] = "needs_reconciliation" if in_doubt else "dead_letter"
-        return Decision(work.claim, kind, f"given up after {work.claim.attempt} attempts: {reason}")
+        text = f"given up after {work.claim.tries} attempts: {reason}"
+        if in_doubt:
+            return self._ask_person(work, text)
+        return Decision(work.claim, "dead_letter", text, cause=cause)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from typing import Protocol, runtime_checkable
 from uuid import UUID
@@ -52,7 +52,10 @@ class RefusedReply(Protocol):
 
 
 class AgencyDispatcher:
-    """Performs one agency's lane. Each call is recorded before it is sent and settled in one transaction after it."""
+    """Performs one agency's lane. Each call is recorded before it is sent and settled in one transaction after it.
+
+    `on_retry` hears of each task that is to be tried again, and in how many seconds.
+    """
 
     def __init__(
         self,
@@ -63,8 +66,10 @@ class AgencyDispatcher:
         policy: RetryPolicy,
         ids: IdentifierSource,
         breaker: Breaker | None = None,
+        on_retry: Callable[[UUID, float], None] = lambda _task_id, _delay_seconds: None,
     ) -> None:
         self.breaker = breaker or Breaker()
+        self._on_retry = on_retry
         self._tasks, self._adapter, self._ids = tasks, adapter, ids
         self._read_response = read_response
         self._decider = Decider(policy, self.breaker, adapter.idempotency)
@@ -157,15 +162,20 @@ class AgencyDispatcher:
         return len(works)
 
     async def _settle_failure(self, works: list[Work], exchange_id: UUID, error: AgencyError) -> None:
-        if error.temporary or error.outcome_unknown:
-            self.breaker.fail()
-        else:
-            self.breaker.succeed()
-        if len(works) > 1:
+        self._note_failure(error)
+        if len(works) > 1 and not error.stops_lane:
             self._isolation.blame([work.claim.task_id for work in works], temporary=error.temporary)
         decisions = self._decider.decide_on_failure(works, error)
         status, body = (error.status, error.body) if isinstance(error, RefusedReply) else (None, None)
         await self._record(exchange_id, http_status=status, reply=body, error=error.detail, decisions=decisions)
+
+    def _note_failure(self, error: AgencyError) -> None:
+        if error.stops_lane:
+            self.breaker.trip(error.detail)
+        elif error.temporary or error.outcome_unknown:
+            self.breaker.fail(error.detail)
+        else:
+            self.breaker.succeed()
 
     async def _settle_reply(self, works: list[Work], exchange_id: UUID, reply: Reply) -> None:
         self.breaker.succeed()
@@ -199,11 +209,18 @@ class AgencyDispatcher:
             words=words,
             decisions=decisions,
         )
-        for pause_seconds in _RECORD_PAUSES_SECONDS:
-            try:
-                await settle()
-            except Unavailable:
-                await asyncio.sleep(pause_seconds)
-            else:
-                return
-        await settle()
+        await _insist(settle)
+        for decision in decisions:
+            if decision.kind == "retry":
+                self._on_retry(decision.claim.task_id, decision.delay_seconds)
+
+
+async def _insist(settle: Callable[[], Awaitable[None]]) -> None:
+    for pause_seconds in _RECORD_PAUSES_SECONDS:
+        try:
+            await settle()
+        except Unavailable:
+            await asyncio.sleep(pause_seconds)
+        else:
+            return
+    await settle()

@@ -31,7 +31,11 @@ class Inquiry:
         try:
             answers = await self._ask_in_time(works)
         except AgencyError as error:
+            if error.stops_lane:
+                self.decider.breaker.trip(error.detail)
             return self._read_silence(works, error)
+        if self.decider.breaker.stopped:
+            self.decider.breaker.succeed()
         return self._read_record(works, answers)
 
     async def _ask_in_time(self, works: Sequence[Work]) -> tuple[Answer, ...]:

@@ -6,9 +6,7 @@ from collections import OrderedDict
 from collections.abc import Iterable, Sequence
 from uuid import UUID
 
-from singlewindow.errors import SingleWindowError
-from singlewindow.queue.failures import capture
-from singlewindow.queue.port import Claim, Perform
+from singlewindow.queue.port import Claim
 
 _REMEMBERED = 20_000
 
@@ -27,11 +25,11 @@ class Isolation:
 
     def company(self, claim: Claim) -> int:
         """The largest call this task may be part of. The last attempt is made alone: nobody dies of a neighbour."""
-        if claim.attempt >= self._max_attempts:
+        if claim.tries >= self._max_attempts:
             return 1
         company = self._companies.get(claim.task_id, self._batch_size)
         if claim.outcome_unknown:
-            company = min(company, self._batch_size // 10 ** (claim.attempt - 1))
+            company = min(company, self._batch_size // 10 ** (claim.tries - 1))
         return max(company, 1)
 
     def blame(self, task_ids: Sequence[UUID], *, temporary: bool) -> None:
@@ -47,28 +45,3 @@ class Isolation:
         """The agency read a call with these tasks."""
         for task_id in task_ids:
             self._companies.pop(task_id, None)
-
-
-def one_by_one(perform: Perform) -> Perform:
-    """Wrap work that is safe to repeat at once (matching): a batch that fails unexpectedly is worked through singly.
-
-    Errors that time heals are passed on untouched; of those found singly the last is raised after all were tried.
-    """
-
-    async def perform_isolated(claims: list[Claim]) -> int | None:
-        outcome = await capture(_perform(perform, claims))
-        if not isinstance(outcome, Exception):
-            return outcome
-        if len(claims) == 1 or (isinstance(outcome, SingleWindowError) and outcome.temporary):
-            raise outcome
-        outcomes = [await capture(_perform(perform, [claim])) for claim in claims]
-        failed = [outcome for outcome in outcomes if isinstance(outcome, Exception)]
-        if failed:
-            raise failed[-1]
-        return None
-
-    return perform_isolated
-
-
-async def _perform(perform: Perform, claims: list[Claim]) -> int | None:
-    return await perform(claims)

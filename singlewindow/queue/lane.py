@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from typing import Any
+from uuid import UUID
 
 import structlog
 
@@ -39,6 +40,17 @@ class LaneLimits:
     concurrency: int
     visibility_seconds: float
     poll_seconds: float = 1.0
+
+
+def wake_when_due(streams: ReadyStreams, lane: str, limits: LaneLimits) -> Callable[[UUID, float], None]:
+    """What tells a lane of its retries at the moment they are due, where that is sooner than the next poll."""
+
+    def wake(task_id: UUID, delay_seconds: float) -> None:
+        if delay_seconds < limits.poll_seconds:
+            loop = asyncio.get_running_loop()
+            loop.call_later(delay_seconds, streams.announce, [(lane, task_id)])
+
+    return wake
 
 
 class Claimer:
@@ -102,7 +114,7 @@ class Lane:
         self._claimer = Claimer(name, tasks, streams, limits)
         self._perform = perform
         self._limits = limits
-        self._breaker = breaker or Breaker()
+        self.breaker = breaker or Breaker()
         self._batch_size = limits.batch_size
         self._slots = asyncio.Semaphore(limits.concurrency)
         self._stopping = asyncio.Event()
@@ -144,7 +156,7 @@ class Lane:
         self._slots.release()
 
     async def _claim(self) -> list[Claim]:
-        permitted = self._breaker.permit(self._batch_size, running=len(self._running))
+        permitted = self.breaker.permit(self._batch_size, running=len(self._running))
         if not permitted or self._stopping.is_set():
             await self._rest(_REST_SECONDS)
             return []

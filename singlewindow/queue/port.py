@@ -20,6 +20,8 @@ from singlewindow.adapters.port import (
     Reply,
     TaskItem,
 )
+from singlewindow.ledger.deliveries import Delivery, Outcome
+from singlewindow.ledger.outcomes import Cause
 from singlewindow.ledger.tasks import Claim, Decision, Word, Work
 from singlewindow.messages.judgement import ResponseUnit
 
@@ -27,15 +29,19 @@ __all__ = [
     "Adapter",
     "Answer",
     "Call",
+    "Cause",
     "Claim",
     "Claims",
     "Decision",
+    "Deliveries",
+    "Delivery",
     "Envelope",
     "Exchanges",
     "Idempotency",
     "Notice",
     "Notices",
     "OriginalItem",
+    "Outcome",
     "Perform",
     "ReadResponse",
     "Reply",
@@ -119,4 +125,28 @@ class Notices(Protocol):
 
     async def awaited(self, agency: str) -> int:
         """How many parts wait for the agency's decision."""
+        ...
+
+
+class Deliveries(Protocol):
+    """Events on their way to webhooks; each attempt is given to one caller only. Raises Unavailable."""
+
+    async def fan_out(self) -> int:
+        """Make deliveries of new events; how many events were looked at."""
+        ...
+
+    async def due_webhooks(self) -> list[UUID]:
+        """Endpoints that something may be sent to now."""
+        ...
+
+    async def claim(self, webhook: UUID, *, limit: int, visibility_seconds: float) -> list[Delivery]:
+        """Claim what is due; of the events of one declaration only the earliest."""
+        ...
+
+    async def secrets(self, webhook: UUID) -> list[bytes]:
+        """The secrets that sign now, the newest first."""
+        ...
+
+    async def settle(self, outcome: Outcome) -> None:
+        """Record what came of an attempt; repeating it changes nothing."""
         ...

@@ -388,3 +388,24 @@ def test_a_wsdl_that_names_a_place_elsewhere_is_refused(tmp_path: Path, location
 def test_a_wsdl_cannot_reach_files_outside_its_folder(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match="beside it"):
         LocalFiles(tmp_path).load(str(tmp_path / ".." / "secret.xsd"))
+
+
+@pytest.mark.parametrize(
+    ("status", "stops_lane"), [(301, True), (400, False), (401, True), (403, True), (404, True), (413, False)]
+)
+async def test_credentials_and_address_are_no_documents_fault(
+    server: AgencyServer, adapter: SoapAdapter, status: int, *, stops_lane: bool
+) -> None:
+    server.reply_next(reply_with(lambda: web.Response(status=status, text="no")))
+    assert (await fail_to_submit(adapter, make_call())).stops_lane == stops_lane
+
+
+async def test_a_fault_under_a_status_that_refuses_us_stops_the_lane(
+    server: AgencyServer, adapter: SoapAdapter
+) -> None:
+    async def refuse(_request: web.Request) -> web.Response:
+        fault = fault_response(SoapFault("auth", "who are you?", role="client"), "1.1")
+        return web.Response(status=401, body=fault.body, headers={"Content-Type": "text/xml"})
+
+    server.reply_next(refuse)
+    assert (await fail_to_submit(adapter, make_call())).stops_lane

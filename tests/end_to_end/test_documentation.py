@@ -30,6 +30,7 @@ async def test_every_command_of_the_page_works(chain: Chain, page: Path) -> None
         **os.environ,
         "SINGLEWINDOW_URL": chain.url,
         "SINGLEWINDOW_API_KEY": chain.api_key,
+        "SINGLEWINDOW_OPERATOR_KEY": chain.operator_key,
         "SINGLEWINDOW_DATA_DIR": str(chain.data),
         "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
     }

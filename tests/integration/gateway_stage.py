@@ -19,13 +19,18 @@ from singlewindow.gateway.application import build_application
 from singlewindow.gateway.bus import Bus
 from singlewindow.gateway.parts import GatewayParts
 from singlewindow.gateway.serving import listening
+from singlewindow.ledger.agency_state import AgencyStates
 from singlewindow.ledger.database import Database
+from singlewindow.ledger.dead_letters import DeadLetters
+from singlewindow.ledger.deliveries import Deliveries
 from singlewindow.ledger.intake import Intake
 from singlewindow.ledger.migrating import migrate
 from singlewindow.ledger.outcomes import Word
 from singlewindow.ledger.reading import Reader
+from singlewindow.ledger.sealed_secrets import SecretBox
 from singlewindow.ledger.tasks import Tasks
 from singlewindow.ledger.traders import Traders
+from singlewindow.ledger.webhooks import Webhooks
 from singlewindow.messages.identifiers import Clock, IdentifierSource
 from singlewindow.messages.receipts import ReceiptSigner
 from singlewindow.settings import Settings
@@ -126,6 +131,7 @@ async def _build_parts(stack: AsyncExitStack, database: Database, bus: Bus, sett
         on_changed=bus.announce,
         task_delay_seconds=lambda: 0.0,
     )
+    webhooks = Webhooks(database, SecretBox(b"pepper"), clock, ids)
     door = Door(catalogue)
     stack.push_async_callback(door.close)
 
@@ -138,6 +144,10 @@ async def _build_parts(stack: AsyncExitStack, database: Database, bus: Bus, sett
         await stack.enter_async_context(intake),
         Reader(database, sets),
         tasks,
+        DeadLetters(database, tasks),
+        AgencyStates(database),
+        webhooks,
+        Deliveries(database, webhooks, clock, ids),
         door,
         sets,
         bus,

@@ -6,7 +6,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from uuid import UUID
 
 import pytest
@@ -17,8 +17,8 @@ from singlewindow.ledger.tasks import Claim, Tasks
 from singlewindow.messages.identifiers import Clock
 from singlewindow.queue.breaker import Breaker
 from singlewindow.queue.dispatching import AgencyDispatcher
-from singlewindow.queue.isolation import one_by_one
-from singlewindow.queue.lane import Lane, LaneLimits
+from singlewindow.queue.lane import Lane, LaneLimits, wake_when_due
+from singlewindow.queue.matching import Matcher
 from singlewindow.queue.port import Perform
 from singlewindow.queue.pulling import Puller
 from singlewindow.queue.retry import RetryPolicy
@@ -63,7 +63,7 @@ class Office:
 
     async def match(self) -> None:
         while claims := await self.tasks.claim_due("match", limit=100, visibility_seconds=30):
-            await one_by_one(self.tasks.match)(claims)
+            await Matcher(self.tasks, POLICY).perform(claims)
 
     def dispatcher(self, policy: RetryPolicy = POLICY) -> AgencyDispatcher:
         return AgencyDispatcher(
@@ -335,6 +335,17 @@ async def test_pulled_notices_decide_and_two_pullers_take_each_once(office: Offi
     rows = await office.stage.reader.responses(office.trader, declarations[0])
     assert rows is not None
     assert [row.view["via"] for row in rows] == ["answer", "pull"]
+
+
+async def test_a_retry_due_soon_does_not_wait_for_the_poll(office: Office) -> None:
+    limits = replace(LIMITS, poll_seconds=30.0)
+    dispatcher = AgencyDispatcher(
+        office.tasks, office.agency, read_response=read_response, policy=POLICY, ids=office.stage.ids,
+        breaker=Breaker(threshold=10**6), on_retry=wake_when_due(office.streams, "customs", limits),
+    )  # fmt: skip
+    office.agency.fail_next("refused", "refused", "refused", "refused")
+    async with office.lane(dispatcher.perform, limits):
+        await office.wait_for(await office.file(1), seconds=10.0)
 
 
 def _call(office: Office, claims: Sequence[Claim]) -> tuple[Envelope, Call]:

@@ -3,12 +3,9 @@ from __future__ import annotations
 from dataclasses import replace
 from uuid import UUID
 
-import pytest
-
-from singlewindow.errors import Unavailable
 from singlewindow.ledger.tasks import Claim, Work
 from singlewindow.queue.calls import CALL_BYTES, build_call, plan_calls, split_by_bytes
-from singlewindow.queue.isolation import Isolation, one_by_one
+from singlewindow.queue.isolation import Isolation
 from tests.unit.queue_stage import IDS, SENDER, Agency, MemoryLedger, tasks_of
 
 
@@ -82,30 +79,3 @@ def test_a_task_that_left_no_end_and_a_last_attempt_go_in_small_company() -> Non
     isolation = Isolation(100, max_attempts=5)
     assert [isolation.company(claim(attempt, unknown=True)) for attempt in (2, 3, 4)] == [10, 1, 1]
     assert isolation.company(claim(5)) == 1
-
-
-async def test_work_that_fails_in_company_is_done_one_by_one() -> None:
-    done: list[Claim] = []
-    poison = claim()
-
-    async def perform(claims: list[Claim]) -> None:
-        if poison in claims:
-            raise KeyError("poison")
-        done.extend(claims)
-
-    others = [claim() for _ in range(3)]
-    with pytest.raises(KeyError):
-        await one_by_one(perform)([others[0], poison, *others[1:]])
-    assert done == others
-
-
-async def test_work_that_fails_because_the_ledger_is_away_is_not_tried_one_by_one() -> None:
-    tried: list[int] = []
-
-    async def perform(claims: list[Claim]) -> None:
-        tried.append(len(claims))
-        raise Unavailable("away")
-
-    with pytest.raises(Unavailable):
-        await one_by_one(perform)([claim(), claim()])
-    assert tried == [2]

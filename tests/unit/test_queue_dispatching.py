@@ -6,13 +6,24 @@ from uuid import UUID
 
 import pytest
 
-from singlewindow.adapters.port import Answer, Call, Envelope, Notice, Reply, TaskItem
+from singlewindow.adapters.port import Answer, Call, Envelope, Idempotency, Notice, Reply, TaskItem
 from singlewindow.adapters.unreliable import Failure
 from singlewindow.errors import AgencyError, Unavailable
 from singlewindow.queue import dispatching
 from singlewindow.queue.breaker import Breaker
+from singlewindow.queue.dispatching import AgencyDispatcher
 from singlewindow.queue.retry import RetryPolicy
-from tests.unit.queue_stage import AT_ONCE, IDS, Agency, MemoryLedger, dispatcher, of_kind, tasks_of, work_through
+from tests.unit.queue_stage import (
+    AT_ONCE,
+    IDS,
+    Agency,
+    MemoryLedger,
+    dispatcher,
+    of_kind,
+    read_response,
+    tasks_of,
+    work_through,
+)
 
 
 async def test_acknowledged_tasks_are_submitted_in_one_call_of_one_recorded_exchange() -> None:
@@ -332,3 +343,54 @@ async def test_a_call_is_resent_under_its_id_where_the_agency_deduplicates_by_ca
     agency.fail_next("reply-lost", "reply-lost")
     await work_through(ledger, dispatcher(ledger, agency))
     assert sorted(_ids(agency.calls)) == sorted(tasks * 2)
+
+
+def locked_out_breaker() -> Breaker:
+    """Opens when it is refused and lets a probe go at once."""
+    return Breaker(threshold=10**6, stop_seconds=0.0, longest_stop_seconds=0.0)
+
+
+@pytest.mark.parametrize("idempotency", ["item", "none"])
+async def test_however_long_an_agency_refuses_us_as_such_no_task_is_given_up(idempotency: Idempotency) -> None:
+    ledger, agency, breaker = MemoryLedger(), Agency(idempotency=idempotency), locked_out_breaker()
+    tasks = ledger.add(3)
+    for _ in range(20):
+        agency.fail_next("locked-out")
+    await work_through(ledger, dispatcher(ledger, agency, AT_ONCE, breaker), rounds=20)
+    assert (ledger.ended, breaker.stopped) == ({}, False)
+    assert sorted(task for task in tasks if ledger.said(task)) == sorted(tasks)
+
+
+async def test_a_refusal_of_us_all_blames_no_task_for_it() -> None:
+    ledger, agency = MemoryLedger(), Agency()
+    ledger.add(20)
+    agency.fail_next("locked-out")
+    await work_through(ledger, dispatcher(ledger, agency, AT_ONCE, locked_out_breaker()))
+    assert [len(tasks_of(call)) for call in agency.calls] == [20, 20]
+
+
+async def test_a_task_in_doubt_waits_while_its_agency_cannot_be_asked_because_it_refuses_us() -> None:
+    ledger, agency, breaker = MemoryLedger(), Agency(idempotency="none"), locked_out_breaker()
+    (task,) = ledger.add()
+    performer = dispatcher(ledger, agency, AT_ONCE, breaker)
+    await ledger.claim_due("customs", limit=1, visibility_seconds=60)
+    for _ in range(AT_ONCE.max_attempts + 3):
+        ledger.forget_attempts_end()
+        agency.fail_next("locked-out")
+        await performer.perform(await ledger.claim_due("customs", limit=1, visibility_seconds=60))
+    assert (ledger.ended, agency.calls, breaker.stopped) == ({}, [], True)
+    ledger.forget_attempts_end()
+    await work_through(ledger, performer)
+    assert (ledger.said(task), breaker.stopped) == ([("answer", "submitted")], False)
+
+
+async def test_each_decision_to_try_again_is_told_with_its_delay_once_it_is_recorded() -> None:
+    ledger, agency, told = MemoryLedger(), Agency(), []
+    (task,) = ledger.add()
+    agency.fail_next("refused")
+    performer = AgencyDispatcher(
+        ledger, agency, read_response=read_response, policy=AT_ONCE, ids=IDS,
+        on_retry=lambda task_id, delay_seconds: told.append((task_id, delay_seconds, len(ledger.decided))),
+    )  # fmt: skip
+    await work_through(ledger, performer)
+    assert told == [(task, 0.0, 1)]

@@ -5,7 +5,7 @@ import random
 from hypothesis import given
 from hypothesis import strategies as st
 
-from singlewindow.queue.breaker import Breaker
+from singlewindow.queue.breaker import Breaker, Opening
 from singlewindow.queue.retry import RetryPolicy
 
 seconds = st.floats(min_value=0.0, max_value=1e6)
@@ -103,3 +103,56 @@ def test_a_straggler_that_fails_while_open_does_not_prolong_it() -> None:
     breaker.fail()
     clock.now = 1.0
     assert breaker.state == "half_open"
+
+
+def test_an_agency_that_refuses_us_as_such_is_shut_out_at_once_and_probed_seldom() -> None:
+    clock = Hands()
+    breaker = Breaker(stop_seconds=30, longest_stop_seconds=50, monotonic=clock)
+    breaker.trip("wrong password")
+    breaker.trip("a straggler")
+    assert (breaker.state, breaker.stopped, breaker.opening) == ("open", True, Opening(30, "wrong password", True))
+    clock.now = 30.0
+    assert breaker.permit(10, running=0) == 1
+    breaker.trip("wrong password still")
+    assert breaker.opening == Opening(50, "wrong password still", True)
+    breaker.succeed()
+    assert (breaker.state, breaker.stopped) == ("closed", False)
+
+
+def test_an_open_breaker_that_is_then_refused_waits_long() -> None:
+    clock = Hands()
+    breaker = opened(clock)
+    breaker.trip("wrong password")
+    clock.now = 29.0
+    assert breaker.state == "open"
+
+
+def test_only_changes_of_its_own_are_news_and_each_once() -> None:
+    breaker = Breaker(threshold=2)
+    breaker.fail()
+    breaker.succeed()
+    assert not breaker.take_news()
+    breaker.fail("no connection")
+    breaker.fail("no connection")
+    assert (breaker.take_news(), breaker.take_news()) == (True, False)
+    breaker.adopt(None, probe_in_seconds=0.0)
+    assert (breaker.state, breaker.take_news()) == ("closed", False)
+
+
+def test_what_another_process_found_out_is_adopted_with_its_wait() -> None:
+    clock = Hands()
+    breaker = Breaker(monotonic=clock)
+    breaker.adopt(Opening(8.0, "no connection"), probe_in_seconds=3.0)
+    assert breaker.permit(10, running=0) == 0
+    clock.now = 3.0
+    assert breaker.permit(10, running=0) == 1
+    breaker.fail("no connection")
+    assert breaker.opening == Opening(16.0, "no connection")
+
+
+def test_while_held_nothing_is_permitted_whatever_the_state() -> None:
+    breaker = Breaker()
+    breaker.paused = True
+    assert breaker.permit(10, running=0) == 0
+    breaker.paused = False
+    assert breaker.permit(10, running=0) == 10

@@ -1,0 +1,24 @@
+"""Reading a request's body that is one small JSON object, as the routes of operators and webhooks take it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import orjson
+from aiohttp import web
+
+from singlewindow.gateway.body import JSON_TYPES, read_body
+from singlewindow.gateway.parts import PARTS
+from singlewindow.gateway.refusals import HttpRefusal
+
+
+async def read_object(request: web.Request) -> dict[str, Any]:
+    """The object that was sent. Raises HttpRefusal: what `read_body` raises, and 400 for anything else."""
+    body = await read_body(request, request.app[PARTS].settings, JSON_TYPES)
+    try:
+        stated = orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        raise HttpRefusal(400, "bad-request", f"not JSON: {error}") from error
+    if not isinstance(stated, dict):
+        raise HttpRefusal(400, "bad-request", "a JSON object is expected")
+    return stated
