@@ -15,6 +15,8 @@ from singlewindow.messages.dossier import Dossier
 from singlewindow.messages.manifest import MessageSet
 from singlewindow.messages.matching import (
     UNKNOWN_TARGET,
+    UNKNOWN_TARGET_TEXT,
+    UNKNOWN_TARGET_TEXT_ZH,
     Awaited,
     Linked,
     awaited,
@@ -50,7 +52,8 @@ async def match(connection: Connection, store: DossierStore, subjects: Sequence[
         _aim(dossier, links.get(dossier.id, ()), store)
         settle_holding(dossier, links.get(dossier.id, ()), store, loaded, now)
     for declaration_id in complete & loaded.dossiers.keys():
-        tell_complete(loaded.dossiers[declaration_id])
+        dossier = loaded.dossiers[declaration_id]
+        tell_complete(dossier, store.sets[dossier.message_set].ledger_rule("gaps"))
     return loaded
 
 
@@ -113,17 +116,21 @@ def _look_again(loaded: Loaded, store: DossierStore, added: Sequence[Record]) ->
 def _aim(dossier: Dossier, links: Sequence[Linked], store: DossierStore) -> None:
     """A kind that acts on an anchor acts on the living one it is joined to, if the same trader filed it.
 
-    Knowing a registration number gives nobody power over another's declaration.
+    Knowing a registration number gives nobody power over another's declaration. A warning of the intake that it is
+    unknown is taken back once it is found.
     """
-    kind = store.sets[dossier.message_set].kinds[dossier.kind]
-    if not kind.target or dossier.target_id is not None:
+    message_set = store.sets[dossier.message_set]
+    if not message_set.kinds[dossier.kind].target or dossier.target_id is not None:
         return
+    rule = message_set.ledger_rule("unknown_target")
     own = [link for link in links if link.trader == dossier.trader]
     living = [link.id for link in own if link.alive] or [link.id for link in own]
     dossier.target_id = max(living, default=None)
     if dossier.target_id is not None and dossier.matched:
         dossier.record("aimed", target=str(dossier.target_id))
-    elif not links and not dossier.matched:
+    if dossier.target_id is not None and rule is not None and rule.severity == "warning":
+        dossier.cleared.append(rule.id)
+    elif not links and not dossier.matched and rule is None:
         _warn_of_unknown_target(dossier)
 
 
@@ -131,8 +138,8 @@ def _warn_of_unknown_target(dossier: Dossier) -> None:
     dossier.record(
         "warning",
         code=UNKNOWN_TARGET,
-        message=f"what this {dossier.kind} names was not filed here; it is passed on as it is",
-        message_zh="本窗口未收到过所指的单证;报文照常转发",
+        message=UNKNOWN_TARGET_TEXT,
+        message_zh=UNKNOWN_TARGET_TEXT_ZH,
         keys=dossier.facts.get("join_keys", {}),
     )
 

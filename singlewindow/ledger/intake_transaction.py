@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -17,23 +17,27 @@ from singlewindow.ledger.intake_rows import (
     message_columns,
     search_columns,
 )
-from singlewindow.ledger.ledger_rules import check_targets, name_conflicts
-from singlewindow.ledger.split_documents import warn_of_gaps
-from singlewindow.ledger.versions import refuse_older, refuse_older_changes
-from singlewindow.messages.filing import (
-    OLDER_MESSAGE,
-    FiledUnit,
-    Occupant,
-    judge_against,
+from singlewindow.ledger.ledger_rules import (
+    check_message_numbers,
+    check_targets,
+    message_number_rows,
+    name_conflicts,
+    refuse_broken,
 )
+from singlewindow.ledger.split_documents import warn_of_gaps
+from singlewindow.ledger.versions import find_targets, refuse_older, refuse_older_changes
+from singlewindow.messages.filing import FiledUnit, Occupant, judge_against
 from singlewindow.messages.identifiers import IdentifierSource
-from singlewindow.messages.judgement import Problem
 from singlewindow.messages.manifest import MessageSet
-from singlewindow.messages.matching import UNKNOWN_TARGET
 from singlewindow.messages.receipts import ReceiptSigner, declaration_entry
 
 if TYPE_CHECKING:
     from singlewindow.ledger.intake import Pending
+
+CONFLICT = "another declaration with other content stands under this key"
+"""What a set without a rule for it says."""
+
+NONE_TAKEN = "none of the declarations can be taken"
 
 
 @dataclass(slots=True)
@@ -100,14 +104,17 @@ class IntakeTransaction:
             await _judge_lost(
                 connection,
                 [(p, unit) for p, unit in wanted if unit.key_hash not in taken],
+                self._sets,
             )
-        await _find_targets(connection, batch)
-        await refuse_older_changes(connection, batch)
+        await find_targets(connection, batch, self._sets)
+        await refuse_older_changes(connection, batch, self._sets)
+        await check_message_numbers(connection, batch, self._sets)
         await check_targets(connection, batch, self._sets)
+        await warn_of_gaps(connection, batch, self._sets)
+        await refuse_broken(connection, batch)
         for pending in batch:
             _follow_first(pending)
         name_conflicts(batch, self._sets)
-        await warn_of_gaps(connection, batch)
         for _pending, unit in wanted:
             if unit.verdict == "received" and unit.unit.intent == "save":
                 unit.verdict = "saved"
@@ -129,7 +136,7 @@ class IntakeTransaction:
             query("store_messages"),
             *message_columns(batch, [decided[pending.message_id].receipt for pending in batch]),
             *declaration_columns(kept, self._sets),
-            *search_columns(kept),
+            *_search_columns(kept, self._sets),
             *join_columns(kept, self._sets),
             *columns(tasks, 2),
             self._delay(),
@@ -138,6 +145,12 @@ class IntakeTransaction:
         await _store_derived(connection, batch)
         await number_events(connection, events)
         return [("match", task) for task, _ in tasks]
+
+
+def _search_columns(kept: list[tuple[Pending, FiledUnit]], sets: Mapping[str, MessageSet]) -> list[list[Any]]:
+    """What a trader looks its declarations up by, and the numbers of their messages."""
+    numbers = columns(message_number_rows(kept, sets), 3)
+    return [[*values, *more] for values, more in zip(search_columns(kept), numbers, strict=True)]
 
 
 async def _store_derived(connection: Connection, batch: Sequence[Pending]) -> None:
@@ -187,7 +200,9 @@ def _judge_within(pending: Pending) -> None:
             first[unit.key_hash] = unit
 
 
-async def _judge_lost(connection: Connection, lost: list[tuple[Pending, FiledUnit]]) -> None:
+async def _judge_lost(
+    connection: Connection, lost: list[tuple[Pending, FiledUnit]], sets: Mapping[str, MessageSet]
+) -> None:
     if not lost:
         return
     rows = await connection.fetch(query("lock_filing_keys"), [unit.key_hash for _, unit in lost])
@@ -198,7 +213,7 @@ async def _judge_lost(connection: Connection, lost: list[tuple[Pending, FiledUni
         pending_occupants = occupant if unit.verdict != "received" else None
         if pending_occupants is not None and pending_occupants.trader == pending.submission.trader:
             unit.occupant = pending_occupants
-    await refuse_older(connection, [(p, unit) for p, unit in lost if unit.supersedes])
+    await refuse_older(connection, [(p, unit) for p, unit in lost if unit.supersedes], sets)
     passed = [(p, unit) for p, unit in lost if unit.verdict == "received"]
     if passed:
         await connection.execute(query("pass_filing_keys"), *filing_columns(passed))
@@ -209,11 +224,13 @@ def _follow_first(pending: Pending) -> None:
     by_id = {unit.id: unit for unit in pending.units}
     for unit in pending.units:
         first = by_id.get(unit.of) if unit.of is not None else None
-        if first is None or first.verdict not in {"duplicate", "conflict"}:
+        if first is None or first.verdict not in {"duplicate", "conflict", "invalid"}:
             continue
         same = first.unit.content_sha256 == unit.unit.content_sha256
         unit.verdict = first.verdict if same else "conflict"
         unit.of, unit.occupant = first.of, first.occupant
+        if same:
+            unit.add(*(replace(problem, ordinal=unit.unit.ordinal) for problem in first.errors))
 
 
 def _occupant(row: Record) -> Occupant:
@@ -225,27 +242,6 @@ def _occupant(row: Record) -> Occupant:
         row["content_sha256"],
         row["state"],
     )
-
-
-async def _find_targets(connection: Connection, batch: Sequence[Pending]) -> None:
-    """A change or delete names what it acts on by its key."""
-    hashes = [digest for pending in batch for digest in pending.targets.values()]
-    if not hashes:
-        return
-    rows = await connection.fetch(query("find_filings"), hashes)
-    known = {(row["key_hash"], row["trader"]): row["declaration_id"] for row in rows}
-    for pending in batch:
-        for unit in pending.units:
-            if unit.id in pending.targets:
-                unit.target_id = known.get((pending.targets[unit.id], pending.submission.trader))
-                if unit.target_id is None and unit.verdict == "received":
-                    unit.problems = (*unit.problems, _unknown_target(unit))
-
-
-def _unknown_target(unit: FiledUnit) -> Problem:
-    text = f"no {unit.unit.kind} with this key was filed here; the {unit.unit.action} is passed on as it is"
-    text_zh = "本窗口未收到过该业务主键的原单证;报文照常转发"
-    return Problem(UNKNOWN_TARGET, text, severity="warning", message_zh=text_zh, ordinal=unit.unit.ordinal)
 
 
 async def _replay_by_content(connection: Connection, batch: Sequence[Pending]) -> dict[UUID, Outcome]:
@@ -283,14 +279,15 @@ def _refuse(pending: Pending) -> Outcome | None:
     if any(verdict in {"received", "saved", "duplicate"} for verdict in verdicts):
         return None
     entries = [declaration_entry(unit) for unit in pending.units]
-    if any(problem.rule == OLDER_MESSAGE for unit in pending.units for problem in unit.problems):
-        detail = "it is older than the version in force; the authority would ignore it"
-        return Outcome(pending.message_id, refusal=(409, "conflict", detail), entries=entries)
     if "conflict" in verdicts:
-        detail = "another declaration with other content stands under this key"
-        return Outcome(pending.message_id, refusal=(409, "conflict", detail), entries=entries)
-    detail = "none of the declarations can be taken"
-    return Outcome(pending.message_id, refusal=(422, "invalid", detail), entries=entries)
+        conflicts = (problem for unit in pending.units if unit.verdict == "conflict" for problem in unit.errors)
+        first = next((problem.message for problem in conflicts), CONFLICT)
+        return Outcome(pending.message_id, refusal=(409, "conflict", first), entries=entries)
+    found = [problem for unit in pending.units for problem in (*unit.unit.problems, *unit.errors)]
+    errors = [problem for problem in found if problem.severity == "error"]
+    only_rules = bool(errors) and all(problem.rule for problem in errors)
+    code, detail = ("rule-violated", errors[0].message) if only_rules else ("invalid", NONE_TAKEN)
+    return Outcome(pending.message_id, refusal=(422, code, detail), entries=entries)
 
 
 async def _give_back_keys(connection: Connection, refused: Sequence[Pending]) -> None:

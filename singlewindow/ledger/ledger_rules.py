@@ -1,89 +1,155 @@
 """The rules that need the ledger: who has a key already, whether a target is known, and what its state allows.
 
 Their ids, texts and severities stand in the message sets (`rules/ledger.toml`). Of what a document acts on, only the
-same trader's declarations count: nobody learns from a refusal what another one filed.
+same trader's declarations count: nobody learns from an answer what another one filed.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, NamedTuple
 from uuid import UUID
 
-from singlewindow.ledger.database import Connection, Record, query
-from singlewindow.messages.filing import OLDER_MESSAGE, FiledUnit
-from singlewindow.messages.judgement import Problem
-from singlewindow.messages.ledger_rules import changed_key
+from singlewindow.ledger.database import Connection, query
+from singlewindow.ledger.dossiers import columns
+from singlewindow.messages.filing import FiledUnit
+from singlewindow.messages.ledger_rules import MESSAGE_NUMBER, Target, judge_named, message_number
+from singlewindow.messages.lifecycle import FREE_KEY
 from singlewindow.messages.manifest import MessageSet
 
 if TYPE_CHECKING:
     from singlewindow.ledger.intake import Pending
 
-REPEATED_BY = "MessageIdentification"
-"""The part of a key that numbers a message, not a declaration."""
+Sets = Mapping[str, MessageSet]
+Known = dict[tuple[bytes, UUID], Target]
+"""What a trader filed, by the hash of a join."""
+
+TARGET_FINDINGS = frozenset({"unknown_target", "wrong_state", "changed_key"})
 
 
-def name_conflicts(batch: Sequence[Pending], sets: Mapping[str, MessageSet]) -> None:
+class Naming(NamedTuple):
+    """A declaration that names others by the joins at these places."""
+
+    message_set: MessageSet
+    trader: UUID
+    filed: FiledUnit
+    places: list[int]
+
+    @property
+    def hashes(self) -> list[bytes]:
+        """The joins by which what it names is found."""
+        return [self.filed.joins[place][1] for place in self.places]
+
+
+def name_conflicts(batch: Sequence[Pending], sets: Sets) -> None:
     """Say which rule a declaration breaks whose key stands for other content."""
     for pending in batch:
         message_set = sets[pending.submission.message_set]
         for unit in pending.units:
-            if unit.verdict == "conflict" and not any(problem.rule == OLDER_MESSAGE for problem in unit.problems):
-                purpose = "repeated_message" if REPEATED_BY in unit.unit.key else "conflict"
-                unit.problems = _with(unit, message_set.broken(purpose, ordinal=unit.unit.ordinal))
+            if unit.verdict == "conflict" and not unit.errors:
+                finding = "repeated_message" if MESSAGE_NUMBER in unit.unit.key else "conflict"
+                unit.add(message_set.broken(finding, ordinal=unit.unit.ordinal))
 
 
-async def check_targets(connection: Connection, batch: Sequence[Pending], sets: Mapping[str, MessageSet]) -> None:
-    """Refuse what acts on an unknown declaration, on one too far on, or would change its keys. Keys are given back."""
-    aiming = [(pending, unit) for pending in batch for unit in pending.units if _is_checked(pending, unit, sets)]
-    if not aiming:
-        return
-    hashes = sorted({digest for _, unit in aiming for _, digest in unit.joins})
-    rows = await connection.fetch(query("find_aimed_at"), hashes)
-    known: dict[tuple[bytes, UUID], Record] = {(row["hash"], row["trader"]): row for row in rows}
-    arriving = {
-        digest
+async def check_message_numbers(connection: Connection, batch: Sequence[Pending], sets: Sets) -> None:
+    """Refuse declarations whose message's number stands on another living one; their keys are given back."""
+    numbered = [
+        (pending, unit, (pending.submission.trader, number))
         for pending in batch
         for unit in pending.units
-        for _, digest in unit.joins
-        if _is_anchor(pending, unit, sets)
-    }
-    for pending, unit in aiming:
-        found = [known.get((digest, pending.submission.trader)) for _, digest in unit.joins]
-        target = next((row for row in found if row is not None), None)
-        if target is None and arriving & {digest for _, digest in unit.joins}:
-            continue
-        unit.problems = _with(unit, _judge_target(sets[pending.submission.message_set], unit, target))
-    refused = [unit for _, unit in aiming if any(problem.severity == "error" for problem in unit.problems)]
+        if unit.verdict == "received" and (number := message_number(sets[pending.submission.message_set], unit.unit))
+    ]
+    if not numbered:
+        return
+    rows = await connection.fetch(query("find_message_numbers"), *columns([key for *_, key in numbered], 2))
+    earlier: dict[tuple[UUID, bytes], UUID | None] = {(row["trader"], row["value_hash"]): row["id"] for row in rows}
+    refused = []
+    for pending, unit, key in numbered:
+        if key in earlier:
+            unit.verdict, unit.of, unit.supersedes = "conflict", earlier[key], None
+            unit.add(sets[pending.submission.message_set].broken("repeated_message", ordinal=unit.unit.ordinal))
+            refused.append(unit.id)
+        earlier.setdefault(key, None)
+    await _give_back(connection, refused)
+
+
+def message_number_rows(kept: Sequence[tuple[Pending, FiledUnit]], sets: Sets) -> list[tuple[UUID, bytes, UUID]]:
+    """The numbers of these declarations' messages, to be found again: trader, hash and declaration."""
+    return [
+        (pending.submission.trader, number, unit.id)
+        for pending, unit in kept
+        if (number := message_number(sets[pending.submission.message_set], unit.unit))
+    ]
+
+
+async def check_targets(connection: Connection, batch: Sequence[Pending], sets: Sets) -> None:
+    """Note of each what is wrong with what it names: unknown, too far on, or a key would change.
+
+    What arrives in the same batch is known.
+    """
+    naming = [one for pending in batch for one in _naming(pending, sets[pending.submission.message_set])]
+    if not naming:
+        return
+    known = _arriving(batch, sets) | await _find_known(connection, naming)
+    for one in naming:
+        joins = one.filed.unit.joins
+        named = [
+            (joins[place].name, joins[place].values[-1], known.get((digest, one.trader)))
+            for place, digest in zip(one.places, one.hashes, strict=True)
+        ]
+        one.filed.add(*judge_named(one.message_set, one.filed.unit, named))
+
+
+async def refuse_broken(connection: Connection, batch: Sequence[Pending]) -> None:
+    """Refuse what breaks a rule of severity error, giving back the keys that it took."""
+    refused = [unit for pending in batch for unit in pending.units if unit.verdict == "received" and unit.errors]
     for unit in refused:
-        unit.verdict = "invalid"
+        unit.verdict, unit.supersedes = "invalid", None
+    await _give_back(connection, [unit.id for unit in refused])
+
+
+def _naming(pending: Pending, message_set: MessageSet) -> list[Naming]:
+    """The new declarations that act on an anchor, or name one by a number that an authority gave."""
+    if not TARGET_FINDINGS & message_set.ledger_rules.keys():
+        return []
+    learned = {join for kind in message_set.kinds.values() for join in kind.learned.values()}
+    found = []
+    for unit in pending.units:
+        if unit.verdict != "received" or unit.unit.action != "new":
+            continue
+        acts = message_set.kinds[unit.unit.kind].target
+        places = [place for place, (name, _) in enumerate(unit.joins) if acts or name in learned]
+        if places:
+            found.append(Naming(message_set, pending.submission.trader, unit, places))
+    return found
+
+
+async def _find_known(connection: Connection, naming: Sequence[Naming]) -> Known:
+    """Of several under one number, the newest living one counts."""
+    hashes = sorted({digest for one in naming for digest in one.hashes})
+    judged = sorted({digest for one in naming if _replaces(one) for digest in one.hashes})
+    traders = sorted({one.trader for one in naming})
+    rows = await connection.fetch(query("find_aimed_at"), hashes, traders, judged)
+    ordered = sorted(rows, key=lambda row: (row["state"] not in FREE_KEY, row["id"]))
+    return {(row["hash"], row["trader"]): Target(row["id"], row["state"], row["facts"] or {}) for row in ordered}
+
+
+def _replaces(naming: Naming) -> bool:
+    return naming.message_set.kinds[naming.filed.unit.kind].replaces
+
+
+def _arriving(batch: Sequence[Pending], sets: Sets) -> Known:
+    """The anchors of this batch."""
+    return {
+        (digest, pending.submission.trader): Target(unit.id, "received", unit.unit.facts)
+        for pending in batch
+        for unit in pending.units
+        if unit.verdict == "received" and unit.unit.intent != "save"
+        if sets[pending.submission.message_set].kinds[unit.unit.kind].anchor
+        for _, digest in unit.joins
+    }
+
+
+async def _give_back(connection: Connection, refused: Sequence[UUID]) -> None:
     if refused:
-        await connection.execute(query("give_back_filing_keys"), [unit.id for unit in refused])
-
-
-def _judge_target(message_set: MessageSet, unit: FiledUnit, target: Record | None) -> Problem | None:
-    where: dict[str, Any] = {"ordinal": unit.unit.ordinal}
-    if target is None:
-        return message_set.broken("unknown_target", **where)
-    kind = message_set.kinds[unit.unit.kind]
-    if target["state"] in kind.refused_in:
-        return message_set.broken("wrong_state", value=target["state"], **where)
-    changed = changed_key(target["facts"], unit.unit.facts) if kind.replaces else None
-    return message_set.broken("changed_key", value=changed, **where) if changed else None
-
-
-def _is_checked(pending: Pending, unit: FiledUnit, sets: Mapping[str, MessageSet]) -> bool:
-    """A new document that acts on an anchor, of a set that refuses where the anchor is unknown."""
-    message_set = sets[pending.submission.message_set]
-    rule = message_set.rules.get(message_set.ledger_rules.get("unknown_target", ""))
-    is_strict = rule is not None and rule.severity == "error"
-    return is_strict and unit.verdict == "received" and message_set.kinds[unit.unit.kind].target
-
-
-def _is_anchor(pending: Pending, unit: FiledUnit, sets: Mapping[str, MessageSet]) -> bool:
-    kinds = sets[pending.submission.message_set].kinds
-    return unit.verdict == "received" and kinds[unit.unit.kind].anchor
-
-
-def _with(unit: FiledUnit, problem: Problem | None) -> tuple[Problem, ...]:
-    return unit.problems if problem is None else (*unit.problems, problem)
+        await connection.execute(query("give_back_filing_keys"), list(refused))

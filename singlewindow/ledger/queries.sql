@@ -48,10 +48,18 @@ WHERE filing.key_hash = f.key_hash
 SELECT key_hash, declaration_id, trader FROM filing WHERE key_hash = ANY($1::bytea[])
 
 -- name: find_aimed_at
--- The anchors of these join keys with their traders, the newest last: what a message acts on.
-SELECT j.hash, d.id, d.trader, d.state, d.facts
+-- The anchors of these join keys that these traders filed; their facts where the last list has the key.
+SELECT j.hash, d.id, d.trader, d.state, CASE WHEN j.hash = ANY($3::bytea[]) THEN d.facts END AS facts
 FROM join_key j JOIN declaration d ON d.id = j.declaration_id
-WHERE j.hash = ANY($1::bytea[]) AND j.anchor ORDER BY d.id
+WHERE j.hash = ANY($1::bytea[]) AND j.anchor AND d.trader = ANY($2::uuid[])
+
+-- name: find_message_numbers
+-- The living declarations whose message had one of these numbers.
+SELECT s.trader, s.value_hash, d.id
+FROM unnest($1::uuid[], $2::bytea[]) AS n(trader, value_hash)
+    JOIN search_key s ON s.trader = n.trader AND s.value_hash = n.value_hash
+    JOIN declaration d ON d.id = s.declaration_id
+WHERE d.state NOT IN ('saved', 'rejected', 'cancelled')
 
 -- name: find_receipts
 -- The stored receipts of these messages.

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 from uuid import UUID
 
 from singlewindow.ledger.database import Connection, Record, query
 from singlewindow.messages.dossier import Dossier
-from singlewindow.messages.series import RULE, Series, is_complete, read_number, series_problems
+from singlewindow.messages.manifest import MessageSet
+from singlewindow.messages.rule import Rule
+from singlewindow.messages.series import COUNT, Series, is_complete, read_number, series_problems
 
 if TYPE_CHECKING:
     from singlewindow.ledger.intake import Pending
@@ -21,24 +23,24 @@ COMPLETE = "parts_complete"
 """The event that tells a part so, and the fact that remembers it was told."""
 
 
-async def warn_of_gaps(connection: Connection, batch: Sequence[Pending]) -> None:
+async def warn_of_gaps(connection: Connection, batch: Sequence[Pending], sets: Mapping[str, MessageSet]) -> None:
     """Warn, in the receipt, of what is wrong with the parts of a split document as each of them arrives."""
     arriving = [
-        (unit, unit.series)
+        (unit, unit.series, rule)
         for pending in batch
         for unit in pending.units
         if unit.series is not None and unit.verdict == "received" and unit.unit.intent != "save"
+        if (rule := sets[pending.submission.message_set].ledger_rule("gaps"))
     ]
     if not arriving:
         return
-    rows = await connection.fetch(query("read_series"), sorted({series.digest for _, series in arriving}))
+    rows = await connection.fetch(query("read_series"), sorted({series.digest for _, series, _ in arriving}))
     known: dict[bytes, list[Series]] = defaultdict(list)
-    for series in [*(_series(row) for row in rows), *(series for _, series in arriving)]:
+    for series in [*(_series(row) for row in rows), *(series for _, series, _ in arriving)]:
         if series is not None:
             known[series.digest].append(series)
-    for unit, series in arriving:
-        found = series_problems(series, known[series.digest], unit.unit.ordinal)
-        unit.problems = (*unit.problems, *found)
+    for unit, series, rule in arriving:
+        unit.add(*series_problems(series, known[series.digest], rule, ordinal=unit.unit.ordinal))
 
 
 async def find_complete(connection: Connection, subjects: Sequence[UUID]) -> set[UUID]:
@@ -55,13 +57,14 @@ def _all_here(members: Sequence[Record]) -> bool:
     return len(members) > 1 and is_complete(parts)
 
 
-def tell_complete(dossier: Dossier) -> None:
-    """Take the warning of missing parts back and say so, once."""
+def tell_complete(dossier: Dossier, rule: Rule | None) -> None:
+    """Take the warning of missing parts back, if there is a rule of that, and say so, once."""
     if dossier.facts.get(COMPLETE):
         return
     dossier.facts = {**dossier.facts, COMPLETE: True}
-    dossier.cleared.append(RULE)
-    dossier.record(COMPLETE, rule=RULE, count=dossier.facts.get("msgCount"))
+    if rule is not None:
+        dossier.cleared.append(rule.id)
+    dossier.record(COMPLETE, rule=rule.id if rule else None, count=dossier.facts.get(COUNT))
 
 
 def _series(row: Record) -> Series | None:

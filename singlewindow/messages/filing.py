@@ -18,9 +18,6 @@ if TYPE_CHECKING:
 Canonical = Callable[[str], str]
 """Maps a company code to the one under which its company is compared (the register of companies)."""
 
-OLDER_MESSAGE = "CEB-R91"
-"""The rule against filing what is older than the version in force."""
-
 _APP_TIME = re.compile(r"[0-9]{14}")
 
 
@@ -45,6 +42,15 @@ class FiledUnit:
         if self.verdict != "invalid":
             self.verdict, self.problems = "received", ()
             self.of = self.supersedes = self.target_id = self.occupant = None
+
+    def add(self, *problems: Problem | None) -> None:
+        """Note what was found beside what its own document says."""
+        self.problems = (*self.problems, *(problem for problem in problems if problem is not None))
+
+    @property
+    def errors(self) -> list[Problem]:
+        """The errors among what was noted."""
+        return [problem for problem in self.problems if problem.severity == "error"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,19 +117,3 @@ def judge_against(filed: FiledUnit, occupant: Occupant | None, trader: UUID) -> 
 def is_older(filed_at: str, newest: str) -> bool:
     """Whether one appTime (14 digits, yyyyMMddHHmmss) is strictly before another; false of anything else."""
     return bool(_APP_TIME.fullmatch(filed_at) and _APP_TIME.fullmatch(newest)) and filed_at < newest
-
-
-def older_message(filed_at: str, newest: str, *, ordinal: int) -> Problem:
-    """Why a lawful declaration is not taken: its authority would record it and do nothing (−301014)."""
-    return Problem(
-        f"rule.{OLDER_MESSAGE}",
-        f"appTime {filed_at} is older than {newest} of the version in force; the authority ignores it (-301014)",
-        rule=OLDER_MESSAGE,
-        message_zh=f"appTime {filed_at} 早于现有版本的 {newest};海关对旧报文不做处理(-301014)",
-        ordinal=ordinal,
-        element="appTime",
-        value=filed_at,
-        allowed=f"{newest} or later",
-        hint="file it again with the present time as its appTime",
-        hint_zh="请以当前时间作为 appTime 重新申报",
-    )

@@ -15,6 +15,18 @@ from singlewindow.errors import ConfigurationError
 from singlewindow.messages.judgement import Problem
 from singlewindow.messages.rule import Rule, break_rule
 
+LEDGER_FINDINGS = {
+    "conflict": "its key stands for other content",
+    "repeated_message": "its message's number (a key or search value `MessageIdentification`) was used for another",
+    "older": "its `app_time` is before that of the version in force",
+    "gaps": "parts of a split document are missing or do not fit",
+    "unknown_change": "what it changes or deletes was not filed here",
+    "unknown_target": "what it acts on, or a learned number that it names, is unknown here",
+    "wrong_state": "what it acts on is in one of its kind's `refused_in`",
+    "changed_key": "it replaces what it acts on and changes a key",
+}
+"""What only the ledger can find in a declaration: the keys of `[ledger_rules]`, each with its meaning."""
+
 
 @dataclass(frozen=True, slots=True)
 class Choice:
@@ -115,7 +127,7 @@ class Kind:
     `accepted`); `target` says that it acts on the anchor it is joined to (an amendment, a cancellation);
     `replaces` that its acceptance makes its content the target's. `learned` maps a number that the authority gives
     (invtNo, MRN) to the join by which later documents find this declaration. `refused_in` are the states of its target
-    in which it is not taken.
+    in which it breaks the set's rule `wrong_state`.
     """
 
     name: str
@@ -185,8 +197,8 @@ class MessageSet:
     Editions of one standard name the same `family`: their documents share keys and find each other. `shares` names a
     set whose rules and code lists hold here too. `encodings` are taken beside UTF-8 and UTF-16 (`gb18030`); `raised`
     lists the rules whose warnings are errors here. `qualified` is false where only the roots are in the namespace
-    (elementFormDefault="unqualified"). `ledger_rules` names the rule by what the ledger finds: `conflict`,
-    `repeated_message`, `unknown_target`, `wrong_state`, `changed_key`; `rules` are those rules, read from their file.
+    (elementFormDefault="unqualified"). `ledger_rules` names the rule (`rules/ledger.toml`) for each of LEDGER_FINDINGS
+    that the set wants looked for; `rules` are those rules by id, read from their file.
     """
 
     name: str
@@ -219,9 +231,18 @@ class MessageSet:
     ledger_rules: dict[str, str] = field(default_factory=dict)
     rules: dict[str, Rule] = field(default_factory=dict)
 
-    def broken(self, purpose: str, **where: Any) -> Problem | None:
-        """The problem of the ledger rule with this purpose, None where the set has none; `where` says where it is."""
-        rule = self.rules.get(self.ledger_rules.get(purpose, ""))
+    def __post_init__(self) -> None:
+        if unknown := set(self.ledger_rules) - set(LEDGER_FINDINGS):
+            wrong, known = ", ".join(sorted(unknown)), ", ".join(LEDGER_FINDINGS)
+            raise ConfigurationError(f"{self.name}: ledger_rules: unknown key {wrong}; known: {known}")
+
+    def ledger_rule(self, finding: str) -> Rule | None:
+        """The rule that speaks of one of LEDGER_FINDINGS, None where the set has none."""
+        return self.rules.get(self.ledger_rules.get(finding, ""))
+
+    def broken(self, finding: str, **where: Any) -> Problem | None:
+        """The problem that its ledger rule for this finding is broken; `where` says where it is."""
+        rule = self.ledger_rule(finding)
         return None if rule is None else break_rule(rule, **where)
 
     @property

@@ -19,7 +19,10 @@ MOST_AWAITED = 100
 """Entries of `waiting_for`; a last one then says how many `more` there are."""
 
 UNKNOWN_TARGET = "match.unknown-target"
-"""The warning that what a document acts on was not filed here."""
+"""The warning that what a document acts on was not filed here, of a set that has no rule of its own for that."""
+
+UNKNOWN_TARGET_TEXT = "what this document acts on was not filed here; it is passed on as it is"
+UNKNOWN_TARGET_TEXT_ZH = "本窗口未收到所指的原单证;报文照常转发"
 
 
 @dataclass(frozen=True, slots=True)

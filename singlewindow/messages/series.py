@@ -1,4 +1,4 @@
-"""A document split over several messages: part k of n, numbered from 1 without gaps (rule CEB-R93)."""
+"""A document split over several messages: part k of n, numbered from 1 without gaps."""
 
 from __future__ import annotations
 
@@ -9,10 +9,12 @@ from typing import Any
 from singlewindow.messages.filing import Canonical, canonical_values
 from singlewindow.messages.identifiers import hash_key
 from singlewindow.messages.judgement import Problem, Unit
+from singlewindow.messages.rule import Rule, break_rule
 
-RULE = "CEB-R93"
 SEQUENCE = "msgSeqNo"
 """The name of the part's number in a business key."""
+
+COUNT = "msgCount"
 
 MOST_DIGITS = 9
 
@@ -28,7 +30,7 @@ class Series:
 
 def series_of(key_space: str, unit: Unit, canonical: Canonical) -> Series | None:
     """The place of a new declaration among its parts; None where its kind is never split or the numbers are none."""
-    count, number = read_number(unit.facts.get("msgCount")), read_number(unit.key.get(SEQUENCE))
+    count, number = read_number(unit.facts.get(COUNT)), read_number(unit.key.get(SEQUENCE))
     if unit.action != "new" or count is None or number is None:
         return None
     values = [value for name, value in canonical_values(unit, canonical) if name != SEQUENCE]
@@ -48,32 +50,22 @@ def is_complete(parts: Sequence[Series]) -> bool:
     return len(counts) == 1 and bool(present) and len(present) == counts.pop()
 
 
-def series_problems(own: Series, parts: Iterable[Series], ordinal: int) -> list[Problem]:
-    """What is wrong with a document's parts as one of them arrives: a number beyond the count, other counts, gaps."""
-    known = [own, *parts]
+def series_problems(own: Series, parts: Iterable[Series], rule: Rule, *, ordinal: int) -> list[Problem]:
+    """How a document's parts break the rule as one of them arrives: a number beyond the count, other counts, gaps.
+
+    The value is what does not fit, of `msgSeqNo` or `msgCount`; of gaps, the numbers that are missing.
+    """
+    known, lawful = [own, *parts], _span(1, own.count)
     counts = sorted({part.count for part in known})
     found = []
     if not 1 <= own.number <= own.count:
-        found.append(_beyond(own, ordinal))
+        found.append(break_rule(rule, ordinal=ordinal, element=SEQUENCE, value=str(own.number), allowed=lawful))
     if len(counts) > 1:
         listed = ", ".join(str(count) for count in counts)
-        text, text_zh = f"the parts of this document say different counts: {listed}", f"各分批报文总数不一致: {listed}"
-        found.append(_warning(text, text_zh, ordinal=ordinal))
-    gaps = _gaps(sorted({part.number for part in known}), own.count)
-    if gaps:
-        plural = "part" if gaps.isdigit() else "parts"
-        text = f"{plural} {gaps} missing of {own.count}"
-        found.append(_warning(text, f"共 {own.count} 批,缺第 {gaps} 批", ordinal=ordinal))
+        found.append(break_rule(rule, ordinal=ordinal, element=COUNT, value=listed))
+    if gaps := _gaps(sorted({part.number for part in known}), own.count):
+        found.append(break_rule(rule, ordinal=ordinal, element=SEQUENCE, value=gaps, allowed=lawful))
     return found
-
-
-def _beyond(own: Series, ordinal: int) -> Problem:
-    text = f"part {own.number} of {own.count}: parts are numbered from 1 to their count"
-    return _warning(text, f"第 {own.number} 批,共 {own.count} 批: 序号须自 1 至总数连续", ordinal=ordinal)
-
-
-def _warning(text: str, text_zh: str, *, ordinal: int) -> Problem:
-    return Problem(f"rule.{RULE}", text, severity="warning", rule=RULE, message_zh=text_zh, ordinal=ordinal)
 
 
 def _gaps(present: Sequence[int], count: int) -> str:
@@ -81,6 +73,10 @@ def _gaps(present: Sequence[int], count: int) -> str:
     ranges, expected = [], 1
     for number in [*(number for number in present if 1 <= number <= count), count + 1]:
         if number > expected:
-            ranges.append(str(expected) if number == expected + 1 else f"{expected}–{number - 1}")
+            ranges.append(_span(expected, number - 1))
         expected = number + 1
     return ", ".join(ranges)
+
+
+def _span(first: int, last: int) -> str:
+    return str(first) if first == last else f"{first}–{last}"

@@ -20,6 +20,7 @@ from singlewindow.xsd.parser import MAX_ELEMENTS
 from singlewindow.xsd.paths import qualify
 from singlewindow.xsd.reading import UnitReader
 from singlewindow.xsd.rules.book import RuleBook, load_rules
+from singlewindow.xsd.rules.compiling import raise_severity
 from singlewindow.xsd.rules.ledger_rules import read_ledger_rules
 from singlewindow.xsd.rules.questions import Screening
 from singlewindow.xsd.schema_files import repeatable_names, simple_type_bases
@@ -216,7 +217,7 @@ def _with_ledger_rules(message_set: MessageSet, installed: Mapping[str, Installe
     sharing = installed.get(message_set.shares or "")
     shared = sharing.message_set.rules if sharing else {}
     own = {rule.id: rule for rule in read_ledger_rules(message_set.folder / "rules" / "ledger.toml")}
-    rules = {**shared, **own}
+    rules = {name: raise_severity(rule, message_set.raised) for name, rule in {**shared, **own}.items()}
     if unknown := set(message_set.ledger_rules.values()) - set(rules):
         raise ConfigurationError(f"{message_set.folder / MANIFEST}: ledger_rules: no rule {', '.join(sorted(unknown))}")
     return replace(message_set, rules=rules)

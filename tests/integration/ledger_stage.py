@@ -22,6 +22,10 @@ from singlewindow.messages.identifiers import Clock, IdentifierSource
 from singlewindow.messages.judgement import JoinValue, Judgement, ResponseUnit, Unit
 from singlewindow.messages.manifest import Holding, Kind, MessageSet, Partner, Route
 from singlewindow.messages.receipts import ReceiptSigner
+from singlewindow.xsd.catalogue import BUILT_IN
+from singlewindow.xsd.rules.ledger_rules import read_ledger_rules
+
+RULES = {rule.id: rule for rule in read_ledger_rules(BUILT_IN / "ceb-2018" / "rules" / "ledger.toml")}
 
 PARCELS = MessageSet(
     name="parcels",
@@ -56,6 +60,8 @@ PARCELS = MessageSet(
     ),
     statuses={},
     holding=Holding("until-complete"),
+    ledger_rules={"older": "CEB-R91", "gaps": "CEB-R93", "unknown_change": "CEB-R94"},
+    rules=RULES,
 )
 
 

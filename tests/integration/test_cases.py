@@ -271,7 +271,7 @@ async def test_what_names_an_inventory_by_its_registration_number_joins_its_case
     assert ([part["state"] for part in view["parts"]], view["warnings"]) == (["pending"], [])
 
 
-async def test_ceb_r92_a_cancellation_of_an_unknown_inventory_is_sent_with_a_warning(
+async def test_a_cancellation_of_an_unknown_inventory_is_sent_with_a_warning_by_a_set_without_a_rule(
     stage: LedgerStage, trader: UUID
 ) -> None:
     filed = (await stage.file(trader, unit("cancellation", "UK", ("invtNo", "I-UK")))).declaration_ids[0]

@@ -38,7 +38,7 @@ def part(document: str, number: int, count: int, **more: Any) -> Unit:
 
 def warnings(filed: Filed, *, entry: int = 0) -> list[tuple[str, str]]:
     entries = json.loads(filed.receipt)["declarations"]
-    return [(warning["rule"], warning["message"]) for warning in entries[entry]["warnings"]]
+    return [(warning["rule"], warning["value"]) for warning in entries[entry]["warnings"]]
 
 
 async def stored_warnings(stage: LedgerStage, trader: UUID, declaration_id: UUID) -> list[str]:
@@ -53,8 +53,8 @@ async def completions(stage: LedgerStage, trader: UUID, declaration_id: UUID) ->
 
 
 async def test_ceb_r93_a_part_names_the_parts_that_are_missing(stage: LedgerStage, trader: UUID) -> None:
-    assert warnings(await stage.file(trader, part("S1", 9, 9))) == [("CEB-R93", "parts 1–8 missing of 9")]
-    assert warnings(await stage.file(trader, part("S1", 4, 9))) == [("CEB-R93", "parts 1–3, 5–8 missing of 9")]
+    assert warnings(await stage.file(trader, part("S1", 9, 9))) == [("CEB-R93", "1–8")]
+    assert warnings(await stage.file(trader, part("S1", 4, 9))) == [("CEB-R93", "1–3, 5–8")]
     assert warnings(await stage.file(trader, part("S1u", 1, 1))) == []
 
 
@@ -85,13 +85,13 @@ async def test_ceb_r93_parts_that_come_at_the_same_moment_are_told_once(stage: L
 
 async def test_ceb_r93_a_number_beyond_the_count_is_a_warning(stage: LedgerStage, trader: UUID) -> None:
     found = warnings(await stage.file(trader, part("S5", 3, 2)))
-    assert found[0] == ("CEB-R93", "part 3 of 2: parts are numbered from 1 to their count")
+    assert found[0] == ("CEB-R93", "3")
 
 
 async def test_ceb_r93_other_counts_among_the_parts_are_a_warning(stage: LedgerStage, trader: UUID) -> None:
     first = (await stage.file(trader, part("S6", 1, 2))).declaration_ids[0]
     found = warnings(await stage.file(trader, part("S6", 2, 3)))
-    assert found[0] == ("CEB-R93", "the parts of this document say different counts: 2, 3")
+    assert found[0] == ("CEB-R93", "2, 3")
     await stage.match_all()
     assert await completions(stage, trader, first) == 0
 
@@ -100,7 +100,7 @@ async def test_ceb_r93_a_rejected_part_is_missing_again(stage: LedgerStage, trad
     first = (await stage.file(trader, part("S7", 1, 2))).declaration_ids[0]
     await stage.match_all()
     await stage.say(first, "rejected", "2026-01-01T00:00:00Z")
-    assert warnings(await stage.file(trader, part("S7", 2, 2))) == [("CEB-R93", "part 1 missing of 2")]
+    assert warnings(await stage.file(trader, part("S7", 2, 2))) == [("CEB-R93", "1")]
 
 
 async def test_a_part_that_is_all_here_does_not_send_the_others_before_their_own_look(

@@ -21,6 +21,7 @@ from singlewindow.messages.matching import (
     call_for_attention,
     next_move,
 )
+from singlewindow.messages.rule import Rule
 from singlewindow.messages.series import Series, is_complete, series_of, series_problems
 
 RECEIVED = datetime(2026, 1, 1, tzinfo=UTC)
@@ -204,10 +205,10 @@ def part(number: int, count: int) -> Series:
 
 
 def texts(own: Series, *others: Series) -> list[str]:
-    found = series_problems(own, others, 1)
+    found = series_problems(own, others, Rule("CEB-R93", "warning", "parts", "分批", "source"), ordinal=1)
     assert {problem.rule for problem in found} <= {"CEB-R93"}
     assert all(problem.severity == "warning" and problem.message_zh for problem in found)
-    return [problem.message for problem in found]
+    return [f"{problem.element} {problem.value}" for problem in found]
 
 
 def test_parts_without_gaps_raise_no_warning() -> None:
@@ -216,15 +217,15 @@ def test_parts_without_gaps_raise_no_warning() -> None:
 
 
 def test_missing_parts_are_named_as_ranges() -> None:
-    assert texts(part(9, 9)) == ["parts 1–8 missing of 9"]
-    assert texts(part(2, 6), part(4, 6)) == ["parts 1, 3, 5–6 missing of 6"]
-    assert texts(part(1, 2)) == ["part 2 missing of 2"]
-    assert texts(part(1, 999_999_999)) == ["parts 2–999999999 missing of 999999999"]
+    assert texts(part(9, 9)) == ["msgSeqNo 1–8"]
+    assert texts(part(2, 6), part(4, 6)) == ["msgSeqNo 1, 3, 5–6"]
+    assert texts(part(1, 2)) == ["msgSeqNo 2"]
+    assert texts(part(1, 999_999_999)) == ["msgSeqNo 2–999999999"]
 
 
 def test_a_number_beyond_the_count_and_other_counts_are_named() -> None:
-    assert texts(part(3, 2), part(1, 2), part(2, 2)) == ["part 3 of 2: parts are numbered from 1 to their count"]
-    assert texts(part(2, 2), part(1, 3)) == ["the parts of this document say different counts: 2, 3"]
+    assert texts(part(3, 2), part(1, 2), part(2, 2)) == ["msgSeqNo 3"]
+    assert texts(part(2, 2), part(1, 3)) == ["msgCount 2, 3"]
 
 
 def test_a_document_is_complete_when_every_number_is_there_and_all_agree() -> None:
