@@ -9,6 +9,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from uuid import UUID
 
+from singlewindow import failpoints
 from singlewindow.adapters.port import Notice
 from singlewindow.adapters.profiles import AGENCIES, builtin_adapters
 from singlewindow.errors import ConfigurationError, SingleWindowError, Unavailable
@@ -125,6 +126,7 @@ async def open_streams(settings: Settings) -> AsyncIterator[ReadyStreams]:
 async def run_gateway(settings: Settings) -> None:
     """One gateway process until SIGTERM."""
     configure_logging(settings.log_level)
+    failpoints.arm(settings.failpoint)
     async with AsyncExitStack() as stack:
         ledger, streams, bus = await _open_core(stack, settings)
         door = await stack.enter_async_context(open_door(settings))
@@ -164,6 +166,7 @@ async def run_gateway(settings: Settings) -> None:
 async def run_lanes(settings: Settings) -> None:
     """One process of lanes, matching and every agency's, until SIGTERM."""
     configure_logging(settings.log_level)
+    failpoints.arm(settings.failpoint)
     async with AsyncExitStack() as stack:
         ledger, streams, bus = await _open_core(stack, settings)
         catalogue = load_catalogue(settings.message_sets)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 import aiohttp
 
+from singlewindow import failpoints
 from singlewindow.adapters.outcomes import WireReply, refuse_unreadable, translate_transport
 
 REPLY_LIMIT_BYTES = 16_000_000
@@ -46,6 +47,7 @@ class Wire:
         data = body if len(body) <= _INLINE_BODY_BYTES else io.BytesIO(body)
         with translate_transport(self._agency):
             async with self._open().post(url, headers=headers, data=data, allow_redirects=False) as response:
+                await failpoints.reach("W3")
                 return await self._read(response)
 
     async def close(self) -> None:

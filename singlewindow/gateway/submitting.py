@@ -7,6 +7,7 @@ from typing import Any
 import orjson
 from aiohttp import web
 
+from singlewindow import failpoints
 from singlewindow.gateway.answers import answer_json, read_id
 from singlewindow.gateway.deliveries import Delivery, judge_delivery, read_delivery
 from singlewindow.gateway.negotiation import Form, choose_form
@@ -33,13 +34,25 @@ async def submit(request: web.Request) -> web.Response:
     if patience is not None and form == "json":
         settled = await await_settled(request, request[TRADER].id, filed.message_id, seconds=patience)
     if settled is not None:
-        return _answer_settled(filed, settled, patience)
-    return _answer_received(filed, receipt, form)
+        return await _send(request, _answer_settled(filed, settled, patience))
+    return await _send(request, _answer_received(filed, receipt, form))
+
+
+async def _send(request: web.Request, answer: web.Response) -> web.Response:
+    """The answer, written here already where a failpoint stands behind it."""
+    if failpoints.armed:
+        await answer.prepare(request)
+        await answer.write_eof()
+        await failpoints.reach("F6")
+    return answer
 
 
 async def _read_and_file(request: web.Request, key: str | None) -> Filed:
     parts, trader = request.app[PARTS], request[TRADER]
-    submission = await prepare(parts, trader, await read_delivery(request), key=key)
+    delivery = await read_delivery(request)
+    await failpoints.reach("F0")
+    submission = await prepare(parts, trader, delivery, key=key)
+    await failpoints.reach("F1")
     # from here on a vanished client must not undo half of the work
     filed = await request.app[IN_FLIGHT].keep(parts.intake.file(submission))
     parts.bus.announce({trader.id})

@@ -17,8 +17,10 @@ from singlewindow.errors import Unavailable
 
 if TYPE_CHECKING:
     from asyncpg.pool import PoolConnectionProxy
+    from asyncpg.transaction import Transaction as AsyncpgTransaction
 
 Connection: TypeAlias = "PoolConnectionProxy[asyncpg.Record]"
+Transaction: TypeAlias = "AsyncpgTransaction"
 Record = asyncpg.Record
 
 _NAMED = re.compile(r"^-- name: (\w+)\n", re.MULTILINE)

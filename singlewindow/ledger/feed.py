@@ -70,15 +70,19 @@ def event_columns(events: Sequence[NewEvent]) -> list[list[Any]]:
     ]
 
 
-async def number_events(connection: Connection, events: Sequence[NewEvent]) -> None:
-    """Give stored events their places in the feeds: the last statement of a transaction, for it locks the counters."""
-    await connection.execute(
+async def number_events(connection: Connection, events: Sequence[NewEvent]) -> str:
+    """Give stored events their places in the feeds: the last statement of a transaction, for it locks the counters.
+
+    Returns the transaction's number.
+    """
+    number: str = await connection.fetchval(
         query("number_events"),
         [event.leaf.trader for event in events],
         [event.leaf.event_id for event in events],
         [event.leaf.digest() for event in events],
         [event.receipt_of for event in events],
     )
+    return number
 
 
 def _happened(pending: Pending) -> list[tuple[UUID, str, dict[str, Any]]]:

@@ -12,14 +12,16 @@ from uuid import UUID
 
 import structlog
 
+from singlewindow import failpoints
 from singlewindow.errors import (
     OutcomeUnknown,
     SingleWindowError,
     TraderMistake,
     Unavailable,
 )
-from singlewindow.ledger.database import Database
-from singlewindow.ledger.intake_transaction import IntakeTransaction, Outcome
+from singlewindow.ledger.database import Connection, Database, Transaction
+from singlewindow.ledger.doubtful_commit import find_committed
+from singlewindow.ledger.intake_transaction import IntakeTransaction, Outcome, Written
 from singlewindow.ledger.traders import Traders
 from singlewindow.messages.filing import (
     Canonical,
@@ -39,8 +41,10 @@ MAX_BATCH = 256
 
 MAX_BATCH_BYTES = 32_000_000
 
-REPEAT_SECONDS = 5.0
-"""How long a repeat waits for the first one under way."""
+ANSWER_SECONDS = 4.5
+"""Within this everybody hears something; a repeat waits as long for the first one under way."""
+
+UNKNOWN = "the outcome of storing is unknown; retry with the same Idempotency-Key"
 
 log = structlog.get_logger()
 
@@ -176,13 +180,19 @@ class Intake:
         pending = await self._prepare(submission)
         self._waiting.append(pending)
         self._wake.set()
-        await asyncio.wait({pending.future}, timeout=REPEAT_SECONDS)
-        if pending in self._waiting:
-            self._waiting.remove(pending)
-            if pending.deferred:
-                raise RepeatInProgress("another request is filing under the same key; ask again")
-            raise Unavailable("too many messages are waiting to be stored")
-        return _as_filed(await pending.future, pending)
+        await asyncio.wait({pending.future}, timeout=ANSWER_SECONDS)
+        if not pending.future.done():
+            raise self._give_up(pending)
+        return _as_filed(pending.future.result(), pending)
+
+    def _give_up(self, pending: Pending) -> SingleWindowError:
+        """Why a sender is answered before its message: still in the queue, or its transaction has not come back."""
+        if pending not in self._waiting:
+            return OutcomeUnknown(UNKNOWN)
+        self._waiting.remove(pending)
+        if pending.deferred:
+            return RepeatInProgress("another request is filing under the same key; ask again")
+        return Unavailable("too many messages are waiting to be stored")
 
     async def _prepare(self, submission: Submission) -> Pending:
         canonical = await self._traders.canonical()
@@ -235,7 +245,7 @@ class Intake:
         except Exception as error:  # noqa: BLE001 - the one writer must not die of one batch
             log.error("intake.writer_failed", error=type(error).__name__)  # noqa: TRY400 - a traceback may quote
         finally:
-            _fail(batch, OutcomeUnknown("the outcome of storing is unknown; retry with the same Idempotency-Key"))
+            _fail(batch, OutcomeUnknown(UNKNOWN))
 
     def _next_batch(self) -> list[Pending]:
         """What the next transaction takes: of messages that want one and the same key, only the first."""
@@ -257,24 +267,57 @@ class Intake:
 
     async def _write(self, batch: list[Pending]) -> None:
         try:
-            ready = await self._commit(batch)
+            await self._commit(batch)
         except asyncio.CancelledError:
-            _fail(batch, Unavailable("the gateway is shutting down"))
+            _fail(batch, OutcomeUnknown(UNKNOWN))
             raise
         except Unavailable as error:
-            await self._look_up(batch, error)
+            _fail(batch, error)
         except Exception as error:  # noqa: BLE001 - a row PostgreSQL refuses: find whose it is, spare the others
             await self._bisect(batch, error)
-        else:
-            self._on_stored(ready)
 
-    async def _commit(self, batch: list[Pending]) -> list[tuple[str, UUID]]:
-        async with self._database.transaction() as connection:
-            outcomes, ready = await self._transaction.write(connection, batch)
-        for pending, outcome in zip(batch, outcomes, strict=True):
+    async def _commit(self, batch: list[Pending]) -> None:
+        """One transaction. Whatever fails before COMMIT is sent has stored nothing; after it, the fate is looked up."""
+        sent: Written | None = None
+        try:
+            async with self._database.connection() as connection:
+                transaction = connection.transaction()
+                await transaction.start()
+                await failpoints.reach("F2")
+                written = await self._write_rows(connection, transaction, batch)
+                sent = written
+                await _send_commit(transaction)
+                await failpoints.reach("F5")
+        except Unavailable as error:
+            if sent is None or sent.transaction is None:
+                raise
+            await self._look_up(batch, sent, sent.transaction, error)
+        else:
+            self._tell(batch, written)
+
+    async def _write_rows(self, connection: Connection, transaction: Transaction, batch: list[Pending]) -> Written:
+        try:
+            written = await self._transaction.write(connection, batch)
+            await failpoints.reach("F3")
+        except BaseException:
+            await transaction.rollback()
+            raise
+        return written
+
+    def _tell(self, batch: list[Pending], written: Written) -> None:
+        for pending, outcome in zip(batch, written.outcomes, strict=True):
             if not pending.future.done():
                 pending.future.set_result(outcome)
-        return ready
+        self._on_stored(written.ready)
+
+    async def _look_up(self, batch: list[Pending], sent: Written, transaction: str, error: Unavailable) -> None:
+        """COMMIT was sent and no answer came: prove what became of it before answering anybody."""
+        stored = await find_committed(self._database, transaction, [pending.message_id for pending in batch])
+        log.warning("intake.commit_looked_up", messages=len(batch), found=len(stored))
+        if stored:
+            self._tell(batch, sent)
+        else:
+            _fail(batch, error)
 
     async def _bisect(self, batch: list[Pending], error: Exception) -> None:
         if len(batch) == 1:
@@ -289,23 +332,15 @@ class Intake:
         await self._write(batch[:middle])
         await self._write(batch[middle:])
 
-    async def _look_up(self, batch: list[Pending], error: Unavailable) -> None:
-        """COMMIT may or may not have happened: ask on a new connection before answering anybody."""
-        try:
-            rows = await self._database.fetch("find_receipts", [pending.message_id for pending in batch])
-        except Unavailable:
-            _fail(
-                batch,
-                OutcomeUnknown("the outcome of storing is unknown; retry with the same Idempotency-Key"),
-            )
-            return
-        stored = {row["id"]: row["receipt"] for row in rows}
-        for pending in batch:
-            receipt = stored.get(pending.message_id)
-            if receipt is None:
-                _fail([pending], error)
-            elif not pending.future.done():
-                pending.future.set_result(Outcome(pending.message_id, receipt, replayed=False))
+
+async def _send_commit(transaction: Transaction) -> None:
+    committing = asyncio.ensure_future(transaction.commit())
+    # one turn of the loop, in which the statement leaves
+    await asyncio.sleep(0)
+    try:
+        await failpoints.reach("F4")
+    finally:
+        await committing
 
 
 def _fail(batch: list[Pending], error: Exception) -> None:

@@ -52,6 +52,18 @@ class Outcome:
     entries: list[dict[str, Any]] = field(default_factory=list)
 
 
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What a batch came to: an outcome per message in its order, and the matching tasks to announce after COMMIT.
+
+    `transaction` is its number in PostgreSQL, None when there is nothing to commit.
+    """
+
+    outcomes: list[Outcome]
+    ready: list[tuple[str, UUID]]
+    transaction: str | None
+
+
 class IntakeTransaction:
     """Writes batches on a connection that is inside a transaction. Holds no state between batches."""
 
@@ -69,10 +81,8 @@ class IntakeTransaction:
             task_delay_seconds,
         )
 
-    async def write(
-        self, connection: Connection, batch: Sequence[Pending]
-    ) -> tuple[list[Outcome], list[tuple[str, UUID]]]:
-        """Decide and store; the outcomes in the batch's order and the matching tasks to announce after COMMIT."""
+    async def write(self, connection: Connection, batch: Sequence[Pending]) -> Written:
+        """Decide and store; nothing holds before COMMIT."""
         for pending in batch:
             for unit in pending.units:
                 unit.forget_verdict()
@@ -91,8 +101,8 @@ class IntakeTransaction:
             else:
                 decided[pending.message_id] = refusal
         await _give_back_keys(connection, [p for p in open_ if p not in stored and p.idempotency_hash])
-        ready = await self._store(connection, stored, decided)
-        return [decided[pending.message_id] for pending in batch], ready
+        ready, transaction = await self._store(connection, stored, decided)
+        return Written([decided[pending.message_id] for pending in batch], ready, transaction)
 
     async def _judge_keys(self, connection: Connection, batch: Sequence[Pending]) -> None:
         for pending in batch:
@@ -124,9 +134,9 @@ class IntakeTransaction:
         connection: Connection,
         batch: Sequence[Pending],
         decided: dict[UUID, Outcome],
-    ) -> list[tuple[str, UUID]]:
+    ) -> tuple[list[tuple[str, UUID]], str | None]:
         if not batch:
-            return []
+            return [], None
         for pending in batch:
             decided[pending.message_id] = Outcome(pending.message_id, self._signer.sign(receipt_payload(pending)))
         kept = [(p, unit) for p in batch for unit in p.units if unit.verdict in {"received", "saved"}]
@@ -143,8 +153,8 @@ class IntakeTransaction:
             *event_columns(events),
         )
         await _store_derived(connection, batch)
-        await number_events(connection, events)
-        return [("match", task) for task, _ in tasks]
+        transaction = await number_events(connection, events)
+        return [("match", task) for task, _ in tasks], transaction
 
 
 def _search_columns(kept: list[tuple[Pending, FiledUnit]], sets: Mapping[str, MessageSet]) -> list[list[Any]]:

@@ -65,6 +65,14 @@ WHERE d.state NOT IN ('saved', 'rejected', 'cancelled')
 -- The stored receipts of these messages.
 SELECT id, receipt FROM message WHERE id = ANY($1::uuid[])
 
+-- name: end_session_of
+-- End the session that still holds this transaction, and wait for its end; no row where none does.
+SELECT pg_terminate_backend(pid, 2000) AS ended FROM pg_stat_activity WHERE backend_xid = $1::text::xid8::xid
+
+-- name: fate_of
+-- What became of a transaction: committed, aborted, in progress, or null when it is too long ago.
+SELECT pg_xact_status($1::text::xid8) AS fate
+
 -- name: store_messages
 -- Everything of a batch but the feed: messages, bodies, declarations, their keys, matching tasks and events.
 WITH messages AS (
@@ -100,6 +108,7 @@ FROM unnest($34::uuid[], $35::uuid[], $36::uuid[], $37::text[], $38::timestamptz
 
 -- name: number_events
 -- Gives events their gap-free numbers and leaves; the traders' counters are locked last, in sorted order.
+-- The transaction's own number, by which its fate can be asked should the answer to COMMIT never come.
 WITH given AS (
     SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::bytea[], $4::uuid[]) WITH ORDINALITY
         AS e(trader, event_id, leaf, message_id, place)
@@ -109,11 +118,13 @@ WITH given AS (
     INSERT INTO feed_counter AS c (trader, last_seq) SELECT trader, added FROM totals ORDER BY trader
     ON CONFLICT (trader) DO UPDATE SET last_seq = c.last_seq + excluded.last_seq
     RETURNING trader, last_seq
+), numbered AS (
+    INSERT INTO feed (trader, seq, event_id, leaf, message_id)
+    SELECT g.trader, c.last_seq - t.added + row_number() OVER (PARTITION BY g.trader ORDER BY g.place), g.event_id,
+        g.leaf, g.message_id
+    FROM given g JOIN totals t USING (trader) JOIN counters c USING (trader)
 )
-INSERT INTO feed (trader, seq, event_id, leaf, message_id)
-SELECT g.trader, c.last_seq - t.added + row_number() OVER (PARTITION BY g.trader ORDER BY g.place), g.event_id,
-    g.leaf, g.message_id
-FROM given g JOIN totals t USING (trader) JOIN counters c USING (trader)
+SELECT pg_current_xact_id()::text
 
 -- name: store_events
 -- Adds events to the history.

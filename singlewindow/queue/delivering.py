@@ -16,6 +16,7 @@ from uuid import UUID
 
 import structlog
 
+from singlewindow import failpoints
 from singlewindow.errors import ConfigurationError
 from singlewindow.messages.identifiers import Clock
 from singlewindow.messages.webhook_signatures import sign_delivery
@@ -171,6 +172,8 @@ class Deliverer:
             return set()
         claimed = await self._deliveries.claim(webhook, limit=free, visibility_seconds=VISIBILITY_SECONDS)
         secrets = await self._deliveries.secrets(webhook) if claimed else []
+        if claimed:
+            await failpoints.reach("N1")
         return {asyncio.create_task(self._attempt(one, secrets, breaker), name="delivery") for one in claimed}
 
     async def _attempt(self, delivery: Delivery, secrets: list[bytes], breaker: Breaker) -> None:
@@ -181,9 +184,12 @@ class Deliverer:
             raise ConfigurationError("a webhook has no secret to sign with")
         now = self._clock.time()
         headers = sign_delivery(delivery.message_id, int(now), delivery.body, secrets)
+        await failpoints.reach("N2")
         posted = await self._poster.post(delivery.url, headers, delivery.body)
+        await failpoints.reach("N3")
         if fails_everybody(posted):
             breaker.fail()
         else:
             breaker.succeed()
         await self._deliveries.settle(judge(delivery, posted, now=now, draw=self._draw))
+        await failpoints.reach("N4")

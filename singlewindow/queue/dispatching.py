@@ -9,6 +9,7 @@ from functools import partial
 from typing import Protocol, runtime_checkable
 from uuid import UUID
 
+from singlewindow import failpoints
 from singlewindow.errors import AgencyError, Unavailable
 from singlewindow.messages.identifiers import IdentifierSource
 from singlewindow.queue.answers import sort_answers
@@ -128,13 +129,16 @@ class AgencyDispatcher:
             call = build_call(self._adapter, works, bodies, exchange_id)
             envelope = self._adapter.prepare(call)
             await self._begin(exchange_id, envelope, works)
+            await failpoints.reach("W2")
             if time.monotonic() > start_before:
                 return await self._put_back(works, exchange_id)
             reply = await self._send(envelope, call)
         except AgencyError as error:
             await self._settle_failure(works, exchange_id, error)
         else:
+            await failpoints.reach("W4")
             await self._settle_reply(works, exchange_id, reply)
+            await failpoints.reach("W5")
         return 0
 
     async def _begin(self, exchange_id: UUID, envelope: Envelope, works: Sequence[Work]) -> None:

@@ -12,6 +12,7 @@ from uuid import UUID
 
 import structlog
 
+from singlewindow import failpoints
 from singlewindow.errors import Unavailable
 from singlewindow.queue.breaker import Breaker
 from singlewindow.queue.failures import capture, describe_failure
@@ -170,7 +171,10 @@ class Lane:
             self._batch_size = min(self._batch_size * 2, self._limits.batch_size)
 
     async def _call_perform(self, claims: list[Claim]) -> int:
-        return await self._perform(claims) or 0
+        await failpoints.reach("W1")
+        given_back = await self._perform(claims) or 0
+        await failpoints.reach("W6")
+        return given_back
 
     async def _attempt(self, work: Coroutine[Any, Any, Any]) -> Any:
         """The result of `work`; None after a failure, which is logged and, when PostgreSQL is away, waited out."""
