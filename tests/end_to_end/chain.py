@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -46,16 +46,27 @@ class Chain:
 
 
 @contextmanager
-def running_chain(data: Path, *, workers: int = 1, **settings: str) -> Iterator[Chain]:
-    """`singlewindow up` for the length of a block; stopped with SIGINT, as Ctrl-C does."""
+def running_chain(
+    data: Path,
+    *,
+    workers: int = 1,
+    listen: str = "127.0.0.1:0",
+    environment: Mapping[str, str] | None = None,
+    **settings: str,
+) -> Iterator[Chain]:
+    """`singlewindow up` for the length of a block; stopped with SIGINT, as Ctrl-C does.
+
+    `settings` are given as variables of the environment, beside those of `environment` itself.
+    """
     ready = data.parent / f"{data.name}-ready.json"
-    command = [sys.executable, "-m", "singlewindow", "up", "--data", str(data), "--listen", "127.0.0.1:0"]
-    environment = {**os.environ, **{f"SINGLEWINDOW_{name.upper()}": value for name, value in settings.items()}}
+    command = [sys.executable, "-m", "singlewindow", "up", "--data", str(data), "--listen", listen]
+    chosen = {f"SINGLEWINDOW_{name.upper()}": value for name, value in settings.items()}
     ready.unlink(missing_ok=True)
     log = (data.parent / f"{data.name}.out").open("wb")
     process = subprocess.Popen(
         [*command, "--workers", str(workers), "--ready-file", str(ready)],
-        cwd=CHECKOUT, env=environment, stdout=log, stderr=subprocess.STDOUT, start_new_session=True,
+        cwd=CHECKOUT, env={**os.environ, **(environment or {}), **chosen}, stdout=log, stderr=subprocess.STDOUT,
+        start_new_session=True,
     )  # fmt: skip
     try:
         _await_ready(process, ready, Path(log.name))

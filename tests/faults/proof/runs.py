@@ -1,0 +1,195 @@
+"""The runs of the proof: every failpoint, then faults at random; each ends at rest and is verified."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from singlewindow import failpoints
+from singlewindow.adapters.sandbox.journal import read_journal
+from tests.faults.proof.invariants import Breach, check, read_sent
+from tests.faults.proof.ledgers import now
+from tests.faults.proof.load import Load, steady_rate
+from tests.faults.proof.nemesis import SHARES, WEATHER, Target, inflict, set_weather
+from tests.faults.proof.system import Proof, proof
+
+DEADLY = {
+    "F0": 190, "F1": 170, "F2": 90, "F3": 80, "F4": 70, "F5": 60, "F6": 150,
+    "W1": 60, "W2": 50, "W3": 45, "W4": 40, "W5": 35, "W6": 55,
+    "N1": 130, "N2": 170, "N3": 190, "N4": 210,
+}  # fmt: skip
+"""Each failpoint kills its process at every so-manieth time; all are armed at once."""
+
+ASTRAY = (
+    "F2:raise@40,F3:raise@50,F4:execute_and_timeout:0.05,F5:execute_and_timeout:0.05,F6:exit@150,"
+    "W1:raise@60,W3:execute_and_timeout:0.05,W4:exit@150,W5:raise@70,N1:sleep:0.2@20,N3:execute_and_timeout:0.02"
+)
+RECOVERY_SECONDS = 30.0
+RECOVERED = 0.95
+WINDOW_SECONDS = 4
+CALM_SECONDS = 8.0
+PAUSE_SECONDS = (0.5, 2.0)
+TWO_AT_ONCE = 0.15
+
+
+@dataclass
+class Result:
+    """What a run came to."""
+
+    seed: int
+    seconds: float = 0.0
+    messages: Counter[str] = field(default_factory=Counter)
+    faults: Counter[str] = field(default_factory=Counter)
+    recovery: dict[str, float] = field(default_factory=dict)
+    """Fault → the longest time until the rate was back."""
+
+    not_recovered: list[str] = field(default_factory=list)
+    hits: Counter[str] = field(default_factory=Counter)
+    left: str = ""
+    breaches: list[Breach] = field(default_factory=list)
+    states: Counter[str] = field(default_factory=Counter)
+    memory: dict[str, tuple[float, float]] = field(default_factory=dict)
+    """Role → median megabytes in the second and in the last quarter of the run."""
+
+    descriptors: dict[str, tuple[float, float]] = field(default_factory=dict)
+
+    @property
+    def proven(self) -> bool:
+        """Nothing is left and nothing is broken."""
+        return not (self.left or self.breaches or self.not_recovered)
+
+
+async def strike_failpoints(trial: Proof, result: Result, *, seconds: float, names: Sequence[str] = ()) -> None:
+    """Processes die at every failpoint under load, until each was hit and at least for `seconds`."""
+    chosen = {name: every for name, every in DEADLY.items() if not names or name in names}
+    setting = ",".join(f"{name}:kill@{every}" for name, every in chosen.items())
+    async with trial.chain({"SINGLEWINDOW_FAILPOINT": setting}) as target, trial.loaded(target):
+        started = now()
+        while now() - started < seconds or (
+            chosen.keys() - hits(trial.data / "log").keys() and now() - started < seconds * 4
+        ):
+            await asyncio.sleep(1)
+    result.hits += hits(trial.data / "log")
+    missed = chosen.keys() - result.hits.keys()
+    if missed:
+        result.breaches.append(Breach("every failpoint is hit", len(missed), tuple(sorted(missed))))
+
+
+async def lead_astray(trial: Proof, result: Result, *, seconds: float) -> None:
+    """Steps that fail, exit, stall or time out after they were done, under load."""
+    async with trial.chain({"SINGLEWINDOW_FAILPOINT": ASTRAY}) as target, trial.loaded(target):
+        await asyncio.sleep(seconds)
+    result.hits += hits(trial.data / "log")
+
+
+async def torment(trial: Proof, result: Result, *, seconds: float, faults: Sequence[str] | None = None) -> None:
+    """Faults one after another, each waited for until the rate is back; then verify everything."""
+    async with trial.chain() as target:
+        async with trial.loaded(target) as load:
+            await asyncio.sleep(CALM_SECONDS)
+            storm = asyncio.create_task(_keep_weather(target))
+            started = now()
+            for name in _drawn(trial, started + seconds) if faults is None else faults:
+                await _one_fault(trial, target, load, result, name)
+            storm.cancel()
+            await asyncio.gather(storm, return_exceptions=True)
+            await _clear_weather(target)
+        result.faults += Counter(target.done)
+        await _finish(trial, target, result)
+
+
+def _drawn(trial: Proof, until: float) -> Iterator[str]:
+    names, weights = list(SHARES), list(SHARES.values())
+    yield "freeze-worker-long"
+    while now() < until:
+        yield trial.dice.choices(names, weights)[0]
+
+
+async def _one_fault(trial: Proof, target: Target, load: Load, result: Result, name: str) -> None:
+    if trial.dice.random() < TWO_AT_ONCE:
+        other = trial.dice.choice(["kill-gateway", "kill-worker", "wipe-valkey"])
+        await asyncio.gather(inflict(target, name), inflict(target, other))
+        name = f"{name} with {other}"
+    else:
+        await inflict(target, name)
+    took = await steady_rate(load, seconds=WINDOW_SECONDS, patience_seconds=RECOVERY_SECONDS, part=RECOVERED)
+    if took is None:
+        result.not_recovered.append(name)
+    else:
+        result.recovery[name] = max(result.recovery.get(name, 0.0), took)
+    await asyncio.sleep(trial.dice.uniform(*PAUSE_SECONDS))
+
+
+async def _keep_weather(target: Target) -> None:
+    """Bad weather throughout; agencies that were killed start in calm, so it is said again and again."""
+    while True:
+        await set_weather(target.chain, WEATHER)
+        await asyncio.sleep(2)
+
+
+async def _clear_weather(target: Target) -> None:
+    async with asyncio.timeout(60):
+        while not await set_weather(target.chain, None):
+            await asyncio.sleep(0.2)
+
+
+async def _finish(trial: Proof, target: Target, result: Result) -> None:
+    """Come to rest, then ask every invariant."""
+    result.left = await trial.come_to_rest(target)
+    case = await trial.case(target)
+    result.breaches += check(case)
+    if trial.hooks.bad_signatures:
+        result.breaches.append(Breach("I7 every delivery is signed", trial.hooks.bad_signatures, ()))
+    result.messages += Counter(sent.outcome for sent in read_sent(case.evidence).values())
+    result.states += Counter(row["state"] for row in case.books.declarations)
+    _weigh(trial, result)
+
+
+def _weigh(trial: Proof, result: Result) -> None:
+    for role in sorted({weight.role for _, weight in trial.weights}):
+        found = [(at, one) for at, one in trial.weights if one.role == role]
+        early, late = found[len(found) // 4 : len(found) // 2], found[-(len(found) // 4 or 1) :]
+        result.memory[role] = (
+            _median([one.resident / 1e6 for _, one in early]), _median([one.resident / 1e6 for _, one in late])
+        )  # fmt: skip
+        result.descriptors[role] = (
+            _median([float(one.descriptors) for _, one in early]), _median([float(one.descriptors) for _, one in late])
+        )  # fmt: skip
+
+
+def _median(values: list[float]) -> float:
+    return sorted(values)[len(values) // 2] if values else 0.0
+
+
+def hits(logs: Path) -> Counter[str]:
+    """How often each failpoint acted, by the processes' own logs."""
+    found: Counter[str] = Counter()
+    for path in logs.glob("*"):
+        text = path.read_text("utf-8", "replace") if path.is_file() else ""
+        for name in failpoints.STEPS:
+            found[name] += text.count(f'"point":"{name}"')
+    return +found
+
+
+async def prove(folder: Path, *, seed: int, seconds: float, rate: float, only: Sequence[str] = ()) -> Result:
+    """The whole proof: failpoints for a part of the time, faults at random for the rest, then the verdict."""
+    result = Result(seed)
+    started = now()
+    points = [name for name in only if name in failpoints.STEPS]
+    faults = [name for name in only if name not in failpoints.STEPS]
+    async with proof(folder, seed=seed, rate=rate) as trial:
+        if points or not only:
+            await strike_failpoints(trial, result, seconds=min(seconds / 4, 120.0), names=points)
+        if not only:
+            await lead_astray(trial, result, seconds=min(seconds / 8, 60.0))
+        await torment(trial, result, seconds=seconds, faults=faults if only else None)
+    result.seconds = now() - started
+    return result
+
+
+def counted(folder: Path) -> Counter[str]:
+    """Faults by kind, from the ledger."""
+    return Counter(line["fault"] for line in read_journal(folder / "faults.jsonl") if line["moment"] == "end")
