@@ -1,7 +1,8 @@
 """Failpoints: named steps at which this process can be made to die, stall or fail, to prove that nothing is lost.
 
-`SINGLEWINDOW_FAILPOINT=F5:kill@20,W3:sleep:5` arms two of them. While none is armed, reaching one is a test of an
-empty dictionary. A point stands right after the step it is named for.
+`SINGLEWINDOW_FAILPOINT=F5:kill@20,W3:sleep:5` arms two of them, `@/path/of/a/file` what that file says when a process
+starts. While none is armed, reaching one is a test of an empty dictionary. A point stands right after the step it is
+named for.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import os
 import random
 import signal
 from dataclasses import dataclass
+from pathlib import Path
 
 import structlog
 
@@ -99,6 +101,8 @@ async def reach(name: str) -> None:
 
 def arm(setting: str) -> None:
     """Arm what `setting` names, instead of what was armed before. Raises ConfigurationError for what it cannot read."""
+    if setting.startswith("@"):
+        setting = _read_file(Path(setting[1:]))
     found = [read_failpoint(part.strip()) for part in setting.split(",") if part.strip()]
     armed.clear()
     armed.update({point.name: point for point in found})
@@ -118,6 +122,13 @@ def read_failpoint(text: str) -> Failpoint:
         return Failpoint(name, action, _read_argument(action, argument), max(int(every or 1), 1))
     except ValueError as error:
         raise ConfigurationError(f"failpoint {text!r}: {error}") from error
+
+
+def _read_file(path: Path) -> str:
+    try:
+        return path.read_text("utf-8").strip()
+    except OSError as error:
+        raise ConfigurationError(f"failpoints: cannot read {path}: {error.strerror}") from error
 
 
 def _read_argument(action: str, argument: str) -> float:

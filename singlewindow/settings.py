@@ -51,7 +51,7 @@ class Settings(BaseSettings):
     url: str = Field("http://127.0.0.1:8080", description="gateway the client commands (submit, watch) speak to")
     api_key: str | None = Field(None, description="key the client commands present")
     operator_key: str | None = Field(None, description="key the operators' commands (dead-letters) present")
-    failpoint: str = Field("", description="for fault tests: NAME:ACTION[:ARGUMENT][@EVERY], comma-separated")
+    failpoint: str = Field("", description="for fault tests: NAME:ACTION[:ARGUMENT][@EVERY],… or @FILE that says so")
     log_level: str = Field("info", description="debug, info, warning or error")
 
     @property

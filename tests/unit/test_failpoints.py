@@ -71,3 +71,11 @@ def test_a_process_dies_where_it_is_told_to(action: str, code: int) -> None:
 def test_a_setting_that_cannot_be_read_is_refused(setting: str) -> None:
     with pytest.raises(ConfigurationError, match=re.escape(repr(setting))):
         failpoints.arm(setting)
+
+
+def test_failpoints_may_stand_in_a_file(tmp_path: Path) -> None:
+    (tmp_path / "points").write_text("F5:kill@20\n", "utf-8")
+    failpoints.arm(f"@{tmp_path / 'points'}")
+    assert failpoints.armed["F5"].every == 20
+    with pytest.raises(ConfigurationError, match="cannot read"):
+        failpoints.arm(f"@{tmp_path / 'none'}")

@@ -1,10 +1,11 @@
-"""The runs of the proof: every failpoint, then faults at random; each ends at rest and is verified."""
+"""The runs of the proof: every failpoint, steps that fail, faults at random; all on one ledger, verified at the end."""
 
 from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -16,17 +17,15 @@ from tests.faults.proof.load import Load, steady_rate
 from tests.faults.proof.nemesis import SHARES, WEATHER, Target, inflict, set_weather
 from tests.faults.proof.system import Proof, proof
 
-DEADLY = {
-    "F0": 190, "F1": 170, "F2": 90, "F3": 80, "F4": 70, "F5": 60, "F6": 150,
-    "W1": 60, "W2": 50, "W3": 45, "W4": 40, "W5": 35, "W6": 55,
-    "N1": 130, "N2": 170, "N3": 190, "N4": 210,
-}  # fmt: skip
-"""Each failpoint kills its process at every so-manieth time; all are armed at once."""
+FILING = {"F0": 12, "F1": 12, "F2": 8, "F3": 8, "F4": 8, "F5": 8, "F6": 12}
+WORKING = {"W1": 8, "W2": 6, "W3": 6, "W4": 6, "W5": 6, "W6": 8, "N1": 12, "N2": 40, "N3": 40, "N4": 40}
+"""After how many times each failpoint kills its process: of the gateway, of the workers."""
 
 ASTRAY = (
     "F2:raise@40,F3:raise@50,F4:execute_and_timeout:0.05,F5:execute_and_timeout:0.05,F6:exit@150,"
     "W1:raise@60,W3:execute_and_timeout:0.05,W4:exit@150,W5:raise@70,N1:sleep:0.2@20,N3:execute_and_timeout:0.02"
 )
+STRIKE_SECONDS = 150.0
 RECOVERY_SECONDS = 30.0
 RECOVERED = 0.95
 WINDOW_SECONDS = 4
@@ -62,20 +61,30 @@ class Result:
         return not (self.left or self.breaches or self.not_recovered)
 
 
-async def strike_failpoints(trial: Proof, result: Result, *, seconds: float, names: Sequence[str] = ()) -> None:
-    """Processes die at every failpoint under load, until each was hit and at least for `seconds`."""
-    chosen = {name: every for name, every in DEADLY.items() if not names or name in names}
-    setting = ",".join(f"{name}:kill@{every}" for name, every in chosen.items())
-    async with trial.chain({"SINGLEWINDOW_FAILPOINT": setting}) as target, trial.loaded(target):
-        started = now()
-        while now() - started < seconds or (
-            chosen.keys() - hits(trial.data / "log").keys() and now() - started < seconds * 4
-        ):
-            await asyncio.sleep(1)
+async def strike_failpoints(trial: Proof, result: Result, names: Sequence[str] = ()) -> None:
+    """Under load a process of the gateway and one of the workers die at one failpoint after another, at every one."""
+    chosen = {name: every for name, every in (FILING | WORKING).items() if not names or name in names}
+    orders = trial.folder / "failpoints"
+    _order(orders, chosen, set())
+    async with trial.chain({"SINGLEWINDOW_FAILPOINT": f"@{orders}"}) as target, trial.loaded(target):
+        started, hit = now(), set[str]()
+        while chosen.keys() - hit and now() - started < STRIKE_SECONDS:
+            await asyncio.sleep(0.2)
+            hit = hits(trial.data / "log").keys() & chosen.keys()
+            _order(orders, chosen, hit)
     result.hits += hits(trial.data / "log")
     missed = chosen.keys() - result.hits.keys()
     if missed:
         result.breaches.append(Breach("every failpoint is hit", len(missed), tuple(sorted(missed))))
+
+
+def _order(orders: Path, chosen: Mapping[str, int], hit: AbstractSet[str]) -> None:
+    """What the next process that starts is to die of: the first point of each kind that was not hit yet."""
+    left = [name for name in chosen if name not in hit]
+    next_ones = [*[name for name in left if name in FILING][:1], *[name for name in left if name in WORKING][:1]]
+    draft = orders.with_suffix(".draft")
+    draft.write_text(",".join(f"{name}:kill@{chosen[name]}" for name in next_ones), "utf-8")
+    draft.replace(orders)
 
 
 async def lead_astray(trial: Proof, result: Result, *, seconds: float) -> None:
@@ -182,7 +191,7 @@ async def prove(folder: Path, *, seed: int, seconds: float, rate: float, only: S
     faults = [name for name in only if name not in failpoints.STEPS]
     async with proof(folder, seed=seed, rate=rate) as trial:
         if points or not only:
-            await strike_failpoints(trial, result, seconds=min(seconds / 4, 120.0), names=points)
+            await strike_failpoints(trial, result, points)
         if not only:
             await lead_astray(trial, result, seconds=min(seconds / 8, 60.0))
         await torment(trial, result, seconds=seconds, faults=faults if only else None)

@@ -104,7 +104,9 @@ class Proof:
         self.run = "".join(self.dice.choice("BCDFGHJKMNPQVWXYZ" + string.digits) for _ in range(4))
         loads = [
             self._load(target, first, self.rate * (1 - SECOND_SHARE), compose(self.dice, self.run)),
-            self._load(target, second, self.rate * SECOND_SHARE, compose_parcels(self.run[::-1], SECOND_TRADER)),
+            self._load(
+                target, second, self.rate * SECOND_SHARE, compose_parcels(self.dice, self.run[::-1], SECOND_TRADER)
+            ),
         ]
         self.loads += loads
         running = [asyncio.create_task(load.run()) for load in loads]
