@@ -15,7 +15,7 @@ from cyclopts import App
 from singlewindow import failpoints
 from tests.faults.proof.nemesis import FAULTS
 from tests.faults.proof.report import describe
-from tests.faults.proof.runs import prove
+from tests.faults.proof.runs import Plan, plan_only, prove
 
 app = App(name="scripts/faults", help=__doc__)
 
@@ -55,7 +55,8 @@ def faults(
     chosen = seed if seed is not None else random.SystemRandom().randrange(10**6)
     place = folder or Path(tempfile.mkdtemp(prefix="faults-"))
     print(f"seed {chosen}, ledgers and logs in {place}", flush=True)
-    result = asyncio.run(prove(place, seed=chosen, seconds=minutes * 60, rate=rate, only=only or []))
+    plan = Plan(chosen, rate, minutes * 60)
+    result = asyncio.run(prove(place, plan_only(plan, only) if only else plan))
     print(describe(result))
     if report is not None:
         report.write_text(

@@ -16,18 +16,19 @@ from aiohttp.test_utils import unused_port
 from singlewindow.messages.webhook_signatures import SignatureInvalid, read_secret, verify_delivery
 from tests.faults.proof.ledgers import Ledgers, now
 
-FAILS = 0.02
-"""Part of the deliveries that fail when they come first; a second failure in a row would wait for minutes."""
-
 
 @dataclass
 class Hooks:
-    """A receiver; `secrets` are its endpoints' secrets by trader."""
+    """A receiver; `secrets` are its endpoints' secrets by trader.
+
+    `fails` is the part of the deliveries refused when they come first: a second failure would wait for minutes.
+    """
 
     url: str
     ledgers: Ledgers
     dice: random.Random
     secrets: dict[str, str] = field(default_factory=dict)
+    fails: float = 0.0
     seen: set[str] = field(default_factory=set)
     bad_signatures: int = 0
 
@@ -40,7 +41,7 @@ class Hooks:
         except SignatureInvalid:
             self.bad_signatures += 1
             return web.Response(status=HTTPStatus.UNAUTHORIZED)
-        if headers["webhook-id"] not in self.seen and self.dice.random() < FAILS:
+        if headers["webhook-id"] not in self.seen and self.dice.random() < self.fails:
             self.seen.add(headers["webhook-id"])
             return web.Response(status=HTTPStatus.SERVICE_UNAVAILABLE)
         self.seen.add(headers["webhook-id"])

@@ -171,7 +171,7 @@ FAULTS: dict[str, Fault] = {
 }
 
 SHARES = {
-    "kill-gateway": 9, "kill-worker": 6, "kill-agencies": 3, "kill-postgres": 2, "kill-valkey": 1, "wipe-valkey": 2,
+    "kill-gateway": 11, "kill-worker": 8, "kill-agencies": 3, "kill-postgres": 4, "kill-valkey": 1, "wipe-valkey": 2,
     "fill-valkey": 1, "demote-valkey": 1, "freeze-gateway": 1, "freeze-worker": 1, "freeze-agencies": 1,
     "freeze-postgres": 1, "freeze-valkey": 1, "end-gateway": 2, "end-sessions": 1, "hold-connections": 1,
     "pin-old-rows": 1,

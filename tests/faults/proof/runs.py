@@ -6,11 +6,10 @@ import asyncio
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from singlewindow import failpoints
-from singlewindow.adapters.sandbox.journal import read_journal
 from tests.faults.proof.invariants import Breach, check, read_sent
 from tests.faults.proof.ledgers import now
 from tests.faults.proof.load import Load, steady_rate
@@ -32,6 +31,7 @@ WINDOW_SECONDS = 4
 CALM_SECONDS = 8.0
 PAUSE_SECONDS = (0.5, 2.0)
 TWO_AT_ONCE = 0.15
+HOOKS_FAIL = 0.02
 
 
 @dataclass
@@ -61,9 +61,9 @@ class Result:
         return not (self.left or self.breaches or self.not_recovered)
 
 
-async def strike_failpoints(trial: Proof, result: Result, names: Sequence[str] = ()) -> None:
+async def strike_failpoints(trial: Proof, result: Result, names: Sequence[str]) -> None:
     """Under load a process of the gateway and one of the workers die at one failpoint after another, at every one."""
-    chosen = {name: every for name, every in (FILING | WORKING).items() if not names or name in names}
+    chosen = {name: every for name, every in (FILING | WORKING).items() if name in names}
     orders = trial.folder / "failpoints"
     _order(orders, chosen, set())
     async with trial.chain({"SINGLEWINDOW_FAILPOINT": f"@{orders}"}) as target, trial.loaded(target):
@@ -99,6 +99,7 @@ async def torment(trial: Proof, result: Result, *, seconds: float, faults: Seque
     async with trial.chain() as target:
         async with trial.loaded(target) as load:
             await asyncio.sleep(CALM_SECONDS)
+            trial.hooks.fails = HOOKS_FAIL if faults is None else 0.0
             storm = asyncio.create_task(_keep_weather(target))
             started = now()
             for name in _drawn(trial, started + seconds) if faults is None else faults:
@@ -183,22 +184,34 @@ def hits(logs: Path) -> Counter[str]:
     return +found
 
 
-async def prove(folder: Path, *, seed: int, seconds: float, rate: float, only: Sequence[str] = ()) -> Result:
-    """The whole proof: failpoints for a part of the time, faults at random for the rest, then the verdict."""
-    result = Result(seed)
+@dataclass(frozen=True)
+class Plan:
+    """What a run does: `points` to die at, seconds of steps that fail, then `faults`, drawn for `seconds` when None."""
+
+    seed: int
+    rate: float
+    seconds: float
+    points: Sequence[str] = tuple(failpoints.STEPS)
+    astray_seconds: float = 60.0
+    faults: Sequence[str] | None = None
+
+
+def plan_only(plan: Plan, only: Sequence[str]) -> Plan:
+    """The plan with these failpoints and faults, once each, and nothing else."""
+    points = tuple(name for name in only if name in failpoints.STEPS)
+    faults = tuple(name for name in only if name not in failpoints.STEPS)
+    return replace(plan, points=points, astray_seconds=0.0, faults=faults)
+
+
+async def prove(folder: Path, plan: Plan) -> Result:
+    """The whole proof, its ledgers and the chain's data in `folder`."""
+    result = Result(plan.seed)
     started = now()
-    points = [name for name in only if name in failpoints.STEPS]
-    faults = [name for name in only if name not in failpoints.STEPS]
-    async with proof(folder, seed=seed, rate=rate) as trial:
-        if points or not only:
-            await strike_failpoints(trial, result, points)
-        if not only:
-            await lead_astray(trial, result, seconds=min(seconds / 8, 60.0))
-        await torment(trial, result, seconds=seconds, faults=faults if only else None)
+    async with proof(folder, seed=plan.seed, rate=plan.rate) as trial:
+        if plan.points:
+            await strike_failpoints(trial, result, plan.points)
+        if plan.astray_seconds:
+            await lead_astray(trial, result, seconds=plan.astray_seconds)
+        await torment(trial, result, seconds=plan.seconds, faults=plan.faults)
     result.seconds = now() - started
     return result
-
-
-def counted(folder: Path) -> Counter[str]:
-    """Faults by kind, from the ledger."""
-    return Counter(line["fault"] for line in read_journal(folder / "faults.jsonl") if line["moment"] == "end")

@@ -33,7 +33,8 @@ SECOND_TRADER = "999988000"
 SECOND_SHARE = 0.2
 ENVIRONMENT = {"SINGLEWINDOW_SANDBOX_DELAY_MS": "0-50"}
 NOTE_SECONDS = 5.0
-REST_SECONDS = 240.0
+REST_SECONDS = 420.0
+"""A webhook that fails twice waits for five minutes."""
 
 
 @dataclass
