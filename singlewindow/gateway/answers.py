@@ -40,16 +40,30 @@ def read_id(request: web.Request, name: str = "id") -> UUID:
 
 
 def check_parameters(request: web.Request, known: Iterable[str]) -> None:
-    """Refuse a query parameter that the route does not have: a misspelt filter must not list everything."""
+    """Refuse a query parameter that the route does not have: a misspelt filter must not list everything.
+
+    Refuses a NUL in any of them too, which the ledger's text cannot hold.
+    """
     unknown = sorted(set(request.query) - set(known))
     if unknown:
         raise _bad_parameter(unknown[0][:40], f"is not one of {', '.join(sorted(known))}")
+    for name, value in request.query.items():
+        if "\0" in value:
+            raise _bad_parameter(name, "holds a NUL character")
 
 
 def read_number(request: web.Request, name: str, *, default: int, most: int) -> int:
     """A whole number from 0 to `most`; a larger one counts as `most`."""
     text = request.query.get(name)
     return default if text is None else parse_number(name, text, most=most)
+
+
+def read_limit(request: web.Request, *, default: int, most: int) -> int:
+    """The length of a page, from 1 to `most`."""
+    limit = read_number(request, "limit", default=default, most=most)
+    if limit < 1:
+        raise _bad_parameter("limit", "must be at least 1")
+    return limit
 
 
 def parse_number(name: str, text: str, *, most: int) -> int:

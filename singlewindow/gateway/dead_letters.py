@@ -16,7 +16,7 @@ from singlewindow.gateway.answers import (
     parse_id,
     parse_time,
     read_id,
-    read_number,
+    read_limit,
     read_optional_id,
 )
 from singlewindow.gateway.objects import read_object
@@ -36,7 +36,7 @@ log = structlog.get_logger()
 async def list_dead_letters(request: web.Request) -> web.Response:
     """A page. `next` is the `after` of the next page, null on the last."""
     check_parameters(request, FILTERS | {"after", "limit"})
-    limit = max(1, read_number(request, "limit", default=PAGE, most=MAX_PAGE))
+    limit = read_limit(request, default=PAGE, most=MAX_PAGE)
     after = read_optional_id(request, "after")
     selection = _read_selection(request.query)
     found = await request.app[PARTS].dead_letters.page(selection, after=after, limit=limit)

@@ -10,9 +10,11 @@ import orjson
 from aiohttp import web
 
 from singlewindow.errors import Unavailable
-from singlewindow.gateway.answers import answer_json, check_parameters, parse_number, read_number
+from singlewindow.gateway.answers import answer_json, check_parameters, parse_number, read_limit, read_number
+from singlewindow.gateway.authentication import authenticate
 from singlewindow.gateway.bus import News
 from singlewindow.gateway.parts import PARTS, STOPPING, TRADER
+from singlewindow.gateway.refusals import HttpRefusal
 
 PAGE, MAX_PAGE = 100, 1000
 LAST = 2**63 - 1
@@ -28,7 +30,7 @@ async def read_feed(request: web.Request) -> web.Response:
     """The events numbered above `after`; `next` is the `after` of the next page."""
     check_parameters(request, {"after", "limit"})
     after = read_number(request, "after", default=0, most=LAST)
-    limit = max(1, read_number(request, "limit", default=PAGE, most=MAX_PAGE))
+    limit = read_limit(request, default=PAGE, most=MAX_PAGE)
     events = await request.app[PARTS].reader.feed(request[TRADER].id, after=after, limit=limit)
     return answer_json({"events": events, "next": events[-1]["seq"] if events else after})
 
@@ -48,7 +50,7 @@ async def stream_feed(request: web.Request) -> web.StreamResponse:
 async def _stream(request: web.Request, response: web.StreamResponse, news: News, after: int) -> None:
     loop, stopping = asyncio.get_running_loop(), request.app[STOPPING]
     spoken_at = loop.time()
-    while not stopping.is_set():
+    while not stopping.is_set() and await _may_listen(request):
         sent_to = await _send_page(request, response, request[TRADER].id, after)
         if sent_to > after:
             after, spoken_at = sent_to, loop.time()
@@ -57,6 +59,17 @@ async def _stream(request: web.Request, response: web.StreamResponse, news: News
             await response.write(b": still here\n\n")
             spoken_at = loop.time()
         await news.wait(POLL_SECONDS)
+
+
+async def _may_listen(request: web.Request) -> bool:
+    """Whether the key is still live: one that is revoked ends the streams it opened, a ledger that is away does not."""
+    try:
+        await authenticate(request)
+    except HttpRefusal:
+        return False
+    except Unavailable:
+        return True
+    return True
 
 
 async def _send_page(request: web.Request, response: web.StreamResponse, trader: UUID, after: int) -> int:

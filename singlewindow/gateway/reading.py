@@ -12,7 +12,7 @@ from singlewindow.gateway.answers import (
     answer_json,
     check_parameters,
     read_id,
-    read_number,
+    read_limit,
     read_optional_id,
     read_time,
 )
@@ -32,7 +32,7 @@ DOCUMENT_FORMS = ("original", "xml", "json")
 async def list_declarations(request: web.Request) -> web.Response:
     """A page, newest first. `next` is the `after` of the next page, null on the last."""
     check_parameters(request, FILTERS)
-    limit = max(1, read_number(request, "limit", default=PAGE, most=MAX_PAGE))
+    limit = read_limit(request, default=PAGE, most=MAX_PAGE)
     found = await request.app[PARTS].reader.declarations(
         request[TRADER].id,
         key=request.query.get("key"),

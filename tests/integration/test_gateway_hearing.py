@@ -149,3 +149,14 @@ async def test_valkey_flushed_or_cut_off_is_joined_again(redis_url: str) -> None
 
         await until(cut_off)
         await until(lambda: connected(bus))
+
+
+async def test_a_revoked_key_ends_the_streams_it_opened(stage: GatewayStage) -> None:
+    key = await stage.parts.traders.create_key(stage.trader, ["read"])
+    async with stage.client.get("/v1/events/stream", headers={"Authorization": f"Bearer {key}"}) as stream:
+        await stream.content.readuntil(b"\n\n")
+        live = await stage.parts.traders.authenticate(key)
+        assert live is not None
+        assert await stage.parts.traders.revoke_key(live.key_id)
+        rest = await asyncio.wait_for(stream.content.read(), PATIENCE_SECONDS)
+    assert b"error" not in rest

@@ -69,7 +69,18 @@ async def test_a_declaration_is_found_by_its_number_and_pages_follow_each_other(
 
 
 @pytest.mark.parametrize(
-    "query", ["limit=x", "limit=-1", "since=yesterday", "after=1", "stauts=held", "until=2026-13-01"]
+    "query",
+    [
+        "limit=x",
+        "limit=-1",
+        "limit=0",
+        "status=%00",
+        "key=a%00b",
+        "since=yesterday",
+        "after=1",
+        "stauts=held",
+        "until=2026-13-01",
+    ],
 )
 async def test_an_unusable_or_unknown_parameter_is_refused(stage: GatewayStage, query: str) -> None:
     assert (await get(stage, f"/v1/declarations?{query}", status=400))["code"] == "bad-parameter"
