@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -52,14 +52,16 @@ def running_chain(
     workers: int = 1,
     listen: str = "127.0.0.1:0",
     environment: Mapping[str, str] | None = None,
+    prefix: Sequence[str] = (),
     **settings: str,
 ) -> Iterator[Chain]:
     """`singlewindow up` for the length of a block; stopped with SIGINT, as Ctrl-C does.
 
-    `settings` are given as variables of the environment, beside those of `environment` itself.
+    `settings` are given as variables of the environment, beside those of `environment` itself; `prefix` is put before
+    the command.
     """
     ready = data.parent / f"{data.name}-ready.json"
-    command = [sys.executable, "-m", "singlewindow", "up", "--data", str(data), "--listen", listen]
+    command = [*prefix, sys.executable, "-m", "singlewindow", "up", "--data", str(data), "--listen", listen]
     chosen = {f"SINGLEWINDOW_{name.upper()}": value for name, value in settings.items()}
     ready.unlink(missing_ok=True)
     log = (data.parent / f"{data.name}.out").open("wb")

@@ -7,6 +7,7 @@ import json
 import random
 import sys
 import tempfile
+from contextlib import nullcontext
 from dataclasses import asdict
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from cyclopts import App
 
 from singlewindow import failpoints
 from tests.faults.proof.nemesis import FAULTS
+from tests.faults.proof.network import network, why_not
 from tests.faults.proof.report import describe
 from tests.faults.proof.runs import Plan, plan_only, prove
 
@@ -56,7 +58,11 @@ def faults(
     place = folder or Path(tempfile.mkdtemp(prefix="faults-"))
     print(f"seed {chosen}, ledgers and logs in {place}", flush=True)
     plan = Plan(chosen, rate, minutes * 60)
-    result = asyncio.run(prove(place, plan_only(plan, only) if only else plan))
+    plan = plan_only(plan, only) if only else plan
+    with nullcontext() if why_not() else network() as wires:
+        if wires is None:
+            print(f"the network is not cut: {why_not()}")
+        result = asyncio.run(prove(place, plan, wires))
     print(describe(result))
     if report is not None:
         report.write_text(

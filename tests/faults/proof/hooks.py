@@ -52,16 +52,16 @@ class Hooks:
 
 
 @asynccontextmanager
-async def hook_receiver(ledgers: Ledgers, dice: random.Random) -> AsyncIterator[Hooks]:
+async def hook_receiver(ledgers: Ledgers, dice: random.Random, host: str) -> AsyncIterator[Hooks]:
     """The receiver on a port of its own."""
     port = unused_port()
-    hooks = Hooks(f"http://127.0.0.1:{port}/hook", ledgers, dice)
+    hooks = Hooks(f"http://{host}:{port}/hook", ledgers, dice)
     application = web.Application()
     application.router.add_post("/hook/{trader}", hooks.take)
     runner = web.AppRunner(application, access_log=None, shutdown_timeout=1)
     await runner.setup()
     try:
-        await web.TCPSite(runner, "127.0.0.1", port).start()
+        await web.TCPSite(runner, host, port).start()
         yield hooks
     finally:
         await runner.cleanup()

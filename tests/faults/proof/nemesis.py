@@ -3,30 +3,24 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import random
 import signal
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-import aiohttp
 import asyncpg
 import redis.asyncio as redis
 
 from tests.end_to_end.chain import Chain
 from tests.faults.proof.ledgers import Ledgers, now
+from tests.faults.proof.network import Network
 from tests.faults.proof.processes import children_of, family_of, pids_of, send_all
 
 STORM_SECONDS = 2.0
 FREEZE_SECONDS = (2.0, 8.0)
 LONGER_THAN_A_CLAIM = 42.0
 """A built-in adapter's deadline of 20 s and ten more is how long a claim holds."""
-
-WEATHER = {
-    "http500": 0.03, "http503": 0.02, "fault": 0.03, "malformed": 0.02, "reply_lost": 0.03, "half_closed": 0.02,
-    "slow": 0.02, "duplicate": 0.05, "disorder": 0.05, "late": 0.02,
-}  # fmt: skip
 
 
 @dataclass
@@ -38,6 +32,7 @@ class Target:
     redis_url: str
     ledgers: Ledgers
     dice: random.Random
+    network: Network | None = None
     done: dict[str, int] = field(default_factory=dict)
 
     async def note(self, fault: str, moment: str) -> None:
@@ -149,6 +144,21 @@ async def demote_valkey(target: Target) -> None:
     await _on_valkey(target, "REPLICAOF", "NO", "ONE")
 
 
+def on_network(begin: Callable[[Network], None], end: Callable[[Network], None]) -> Fault:
+    """A fault of the chain's own network, for some seconds."""
+
+    async def fault(target: Target) -> None:
+        if target.network is None:
+            raise ValueError("the chain has no network of its own")
+        begin(target.network)
+        try:
+            await asyncio.sleep(target.dice.uniform(*FREEZE_SECONDS))
+        finally:
+            end(target.network)
+
+    return fault
+
+
 FAULTS: dict[str, Fault] = {
     "kill-gateway": killing("serve"),
     "kill-worker": killing("work"),
@@ -168,6 +178,9 @@ FAULTS: dict[str, Fault] = {
     "end-sessions": end_sessions,
     "hold-connections": hold_all_connections,
     "pin-old-rows": pin_old_rows,
+    "cut-agencies": on_network(Network.cut_agencies, Network.join_agencies),
+    "cut-clients": on_network(Network.cut_clients, Network.join_clients),
+    "throttle-agencies": on_network(Network.throttle, Network.unthrottle),
 }
 
 SHARES = {
@@ -176,21 +189,9 @@ SHARES = {
     "freeze-postgres": 1, "freeze-valkey": 1, "end-gateway": 2, "end-sessions": 1, "hold-connections": 1,
     "pin-old-rows": 1,
 }  # fmt: skip
-"""How often each comes in a random run; the long freeze is asked for by name, or once in every run."""
+"""How often each comes in a random run; the long freeze comes once in every run, cuts need a network of their own."""
 
-
-async def set_weather(chain: Chain, weather: dict[str, float] | None) -> bool:
-    """Make the agencies fail at random, or well again; false while they are away."""
-    url = f"{chain.sandbox_url}/sandbox/weather"
-    try:
-        async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=3)) as session:
-            if weather is None:
-                async with session.delete(url) as response:
-                    return response.ok or response.status == 404
-            async with session.put(url, data=json.dumps({"*": weather})) as response:
-                return response.ok
-    except (aiohttp.ClientError, OSError, TimeoutError):
-        return False
+CUTS = {"cut-agencies": 2, "cut-clients": 1, "throttle-agencies": 1}
 
 
 async def _await_pids(chain: Chain, role: str) -> list[int]:

@@ -13,7 +13,8 @@ from singlewindow import failpoints
 from tests.faults.proof.invariants import Breach, check, read_sent
 from tests.faults.proof.ledgers import now
 from tests.faults.proof.load import Load, steady_rate
-from tests.faults.proof.nemesis import SHARES, WEATHER, Target, inflict, set_weather
+from tests.faults.proof.nemesis import CUTS, SHARES, Target, inflict
+from tests.faults.proof.network import Network
 from tests.faults.proof.system import Proof, proof
 
 FILING = {"F0": 12, "F1": 12, "F2": 8, "F3": 8, "F4": 8, "F5": 8, "F6": 12}
@@ -100,19 +101,16 @@ async def torment(trial: Proof, result: Result, *, seconds: float, faults: Seque
         async with trial.loaded(target) as load:
             await asyncio.sleep(CALM_SECONDS)
             trial.hooks.fails = HOOKS_FAIL if faults is None else 0.0
-            storm = asyncio.create_task(_keep_weather(target))
             started = now()
             for name in _drawn(trial, started + seconds) if faults is None else faults:
                 await _one_fault(trial, target, load, result, name)
-            storm.cancel()
-            await asyncio.gather(storm, return_exceptions=True)
-            await _clear_weather(target)
         result.faults += Counter(target.done)
         await _finish(trial, target, result)
 
 
 def _drawn(trial: Proof, until: float) -> Iterator[str]:
-    names, weights = list(SHARES), list(SHARES.values())
+    shares = SHARES | (CUTS if trial.network else {})
+    names, weights = list(shares), list(shares.values())
     yield "freeze-worker-long"
     while now() < until:
         yield trial.dice.choices(names, weights)[0]
@@ -131,19 +129,6 @@ async def _one_fault(trial: Proof, target: Target, load: Load, result: Result, n
     else:
         result.recovery[name] = max(result.recovery.get(name, 0.0), took)
     await asyncio.sleep(trial.dice.uniform(*PAUSE_SECONDS))
-
-
-async def _keep_weather(target: Target) -> None:
-    """Bad weather throughout; agencies that were killed start in calm, so it is said again and again."""
-    while True:
-        await set_weather(target.chain, WEATHER)
-        await asyncio.sleep(2)
-
-
-async def _clear_weather(target: Target) -> None:
-    async with asyncio.timeout(60):
-        while not await set_weather(target.chain, None):
-            await asyncio.sleep(0.2)
 
 
 async def _finish(trial: Proof, target: Target, result: Result) -> None:
@@ -203,11 +188,11 @@ def plan_only(plan: Plan, only: Sequence[str]) -> Plan:
     return replace(plan, points=points, astray_seconds=0.0, faults=faults)
 
 
-async def prove(folder: Path, plan: Plan) -> Result:
-    """The whole proof, its ledgers and the chain's data in `folder`."""
+async def prove(folder: Path, plan: Plan, network: Network | None = None) -> Result:
+    """The whole proof, its ledgers and the chain's data in `folder`; inside a `network` its wires are cut as well."""
     result = Result(plan.seed)
     started = now()
-    async with proof(folder, seed=plan.seed, rate=plan.rate) as trial:
+    async with proof(folder, seed=plan.seed, rate=plan.rate, network=network) as trial:
         if plan.points:
             await strike_failpoints(trial, result, plan.points)
         if plan.astray_seconds:

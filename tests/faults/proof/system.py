@@ -25,12 +25,14 @@ from tests.faults.proof.invariants import Case
 from tests.faults.proof.ledgers import Ledgers, open_ledgers, read_evidence
 from tests.faults.proof.load import Load
 from tests.faults.proof.nemesis import Target
+from tests.faults.proof.network import HOST, INNER, Network
 from tests.faults.proof.processes import Weight, environment_of, weigh
 
 SECOND_TRADER = "999988000"
 """How the company codes of the second trader begin."""
 
 SECOND_SHARE = 0.2
+LOOPBACK = "127.0.0.1"
 ENVIRONMENT = {"SINGLEWINDOW_SANDBOX_DELAY_MS": "0-50"}
 NOTE_SECONDS = 5.0
 REST_SECONDS = 420.0
@@ -46,13 +48,15 @@ class Proof:
     dice: random.Random
     hooks: Hooks
     rate: float
-    listen: str
+    host: str
     environment: dict[str, str]
+    network: Network | None = None
     keys: dict[str, str] = field(default_factory=dict)
     hooks_of: dict[str, int] = field(default_factory=dict)
     weights: list[tuple[float, Weight]] = field(default_factory=list)
     loads: list[Load] = field(default_factory=list)
     run: str = ""
+    port: int = field(default_factory=unused_port)
 
     @property
     def data(self) -> Path:
@@ -62,7 +66,12 @@ class Proof:
     @asynccontextmanager
     async def chain(self, environment: Mapping[str, str] | None = None) -> AsyncIterator[Target]:
         """The chain running on the data of this proof, with these variables of the environment besides its own."""
-        running = running_chain(self.data, listen=self.listen, environment={**self.environment, **(environment or {})})
+        running = running_chain(
+            self.data,
+            listen=f"{self.host}:{self.port}",
+            environment={**self.environment, **(environment or {})},
+            prefix=self.network.prefix if self.network else (),
+        )
         chain = await asyncio.to_thread(running.__enter__)
         try:
             target = Target(
@@ -71,6 +80,7 @@ class Proof:
                 await asyncio.to_thread(environment_of, chain, "SINGLEWINDOW_REDIS_URL"),
                 self.ledgers,
                 self.dice,
+                self.network,
             )
             await self._settle_in(chain)
             yield target
@@ -180,11 +190,11 @@ class Proof:
 
 
 @asynccontextmanager
-async def proof(folder: Path, *, seed: int, rate: float) -> AsyncIterator[Proof]:
-    """A proof whose ledgers and data live in `folder`."""
+async def proof(folder: Path, *, seed: int, rate: float, network: Network | None = None) -> AsyncIterator[Proof]:
+    """A proof whose ledgers and data live in `folder`; with a `network` the chain lives inside it."""
     folder.mkdir(parents=True, exist_ok=True)
     dice = random.Random(seed)
     async with AsyncExitStack() as stack:
         ledgers = await stack.enter_async_context(open_ledgers(folder))
-        hooks = await stack.enter_async_context(hook_receiver(ledgers, dice))
-        yield Proof(folder, ledgers, dice, hooks, rate, f"127.0.0.1:{unused_port()}", ENVIRONMENT)
+        hooks = await stack.enter_async_context(hook_receiver(ledgers, dice, HOST if network else LOOPBACK))
+        yield Proof(folder, ledgers, dice, hooks, rate, INNER if network else LOOPBACK, ENVIRONMENT, network)
