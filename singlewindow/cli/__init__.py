@@ -26,6 +26,7 @@ COMMANDS = (
     "validate",
     "watch",
     "verify",
+    "ledger",
     "dead-letters",
     "message-set",
     "doctor",

@@ -59,6 +59,7 @@ ROUTES = (
     Route("GET", "/v1/messages/{id}", reading.show_message, "read"),
     Route("GET", "/v1/messages/{id}/receipt", reading.show_receipt, "read"),
     Route("GET", "/v1/messages/{id}/receipt/proof", reading.show_proof, "read"),
+    Route("GET", "/v1/checkpoints/latest", reading.show_checkpoint, "read"),
     Route("GET", "/v1/cases/{id}", reading.show_case, "read"),
     Route("GET", "/v1/events", hearing.read_feed, "read"),
     Route("GET", "/v1/events/stream", hearing.stream_feed, "read"),

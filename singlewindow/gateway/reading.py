@@ -13,6 +13,7 @@ from singlewindow.gateway.answers import (
     check_parameters,
     read_id,
     read_limit,
+    read_number,
     read_optional_id,
     read_time,
 )
@@ -101,7 +102,15 @@ async def show_receipt(request: web.Request) -> web.Response:
 
 async def show_proof(request: web.Request) -> web.Response:
     """The inclusion proof of the receipt; 409 with Retry-After until the first checkpoint over it."""
-    return answer_json(_found(await request.app[PARTS].reader.proof(request[TRADER].id, read_id(request))))
+    check_parameters(request, frozenset({"tree_size"}))
+    size = read_number(request, "tree_size", default=0, most=2**53) or None
+    reader = request.app[PARTS].reader
+    return answer_json(_found(await reader.proof(request[TRADER].id, read_id(request), tree_size=size)))
+
+
+async def show_checkpoint(request: web.Request) -> web.Response:
+    """The newest signed head of the trader's tree, to be kept where we cannot reach it."""
+    return answer_json(_found(await request.app[PARTS].reader.checkpoint(request[TRADER].id)))
 
 
 async def show_case(request: web.Request) -> web.Response:

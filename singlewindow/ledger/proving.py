@@ -5,10 +5,13 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
-from singlewindow.errors import SingleWindowError
+from singlewindow.errors import SingleWindowError, TraderMistake
 from singlewindow.ledger.database import Connection, Record, query
 from singlewindow.messages.merkle import inclusion_path, known_nodes
 from singlewindow.messages.proofs import EventLeaf, canonical_json
+
+LONGEST_REACH = 200_000
+"""How many events may lie between a receipt and the checkpoint it is proven under: what one proof may read."""
 
 
 class NotSealedYet(SingleWindowError):
@@ -20,17 +23,25 @@ class NotSealedYet(SingleWindowError):
     retry_after_seconds = 1
 
 
-async def read_proof(connection: Connection, trader: UUID, message_id: UUID) -> dict[str, Any] | None:
-    """The proof that a message's receipt is under the first checkpoint made after it; the same each time it is read.
+class NoSuchHead(TraderMistake):
+    """The trader's tree has no checkpoint of this size over the receipt; becomes 404."""
 
-    None for what is no message of this trader, or was stored before feeds were sealed. Raises NotSealedYet.
+    code = "no-such-checkpoint"
+    status = 404
+
+
+async def read_proof(
+    connection: Connection, trader: UUID, message_id: UUID, *, tree_size: int | None = None
+) -> dict[str, Any] | None:
+    """The proof that a message's receipt is under a checkpoint: the first one made after it, or that of `tree_size`.
+
+    The same each time it is read. None for what is no message of this trader, or was stored before feeds were sealed.
+    Raises NotSealedYet and NoSuchHead.
     """
     row = await connection.fetchrow(query("receipt_leaf"), trader, message_id)
     if row is None:
         return None
-    checkpoint = await connection.fetchrow(query("covering_checkpoint"), trader, row["seq"])
-    if checkpoint is None:
-        raise NotSealedYet("the receipt is not under a checkpoint yet; one is signed each second")
+    checkpoint = await _head(connection, trader, row["seq"], tree_size)
     path = await _path(connection, row, checkpoint["size"])
     return {
         "leaf": read_leaf(row).as_json(),
@@ -45,6 +56,20 @@ def read_leaf(row: Record) -> EventLeaf:
     """The leaf of a stored event, made again from its row."""
     data, salt = canonical_json(row["data"]), row["salt"]
     return EventLeaf(row["id"], row["declaration_id"], row["trader"], row["type"], row["at"], data, salt)
+
+
+async def _head(connection: Connection, trader: UUID, number: int, tree_size: int | None) -> Record:
+    if tree_size is None:
+        covering = await connection.fetchrow(query("covering_checkpoint"), trader, number)
+        if covering is None:
+            raise NotSealedYet("the receipt is not under a checkpoint yet; one is signed each second")
+        return covering
+    if not number <= tree_size <= number + LONGEST_REACH:
+        raise NoSuchHead(f"the receipt is event {number}; ask for a checkpoint of {number} to {number + LONGEST_REACH}")
+    head = await connection.fetchrow(query("checkpoint_of_size"), trader, tree_size)
+    if head is None:
+        raise NoSuchHead(f"no checkpoint was signed over {tree_size} events")
+    return head
 
 
 async def _path(connection: Connection, row: Record, size: int) -> list[bytes]:

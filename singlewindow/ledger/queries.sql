@@ -588,6 +588,43 @@ WHERE f.trader = $1 AND f.seq > $2 ORDER BY f.seq LIMIT $3
 -- All heads of a trader.
 SELECT size, root, signature FROM checkpoint WHERE trader = $1 ORDER BY size
 
+-- name: audit_traders
+-- Everybody who has, or should have, a history.
+SELECT trader FROM feed_counter UNION SELECT trader FROM feed UNION SELECT trader FROM checkpoint
+UNION SELECT trader FROM message ORDER BY trader
+
+-- name: name_events
+-- The ids of events by their numbers.
+SELECT seq, event_id FROM feed WHERE trader = $1 AND seq = ANY($2::bigint[])
+
+-- name: audit_counter
+-- A row when a trader's feed is longer or shorter than what was numbered.
+SELECT c.last_seq, f.told
+FROM (SELECT coalesce(max(last_seq), 0) AS last_seq FROM feed_counter WHERE trader = $1) c,
+    (SELECT coalesce(max(seq), 0) AS told FROM feed WHERE trader = $1) f
+WHERE c.last_seq <> f.told
+
+-- name: audit_messages
+-- A page of a trader's messages with their bytes, their declarations and the hash of the receipt in the feed.
+SELECT m.*, b.content, b.erased_at, e.data->>'receipt_sha256' AS committed,
+    ARRAY(SELECT d.id FROM declaration d WHERE d.message_id = m.id) AS declarations
+FROM message m LEFT JOIN body b ON b.id = m.id
+    LEFT JOIN feed f ON f.trader = m.trader AND f.message_id = m.id LEFT JOIN event e ON e.id = f.event_id
+WHERE m.trader = $1 AND m.id > $2 ORDER BY m.id LIMIT $3
+
+-- name: audit_lost_messages
+-- Receipts in the feed whose message is no longer there, or is another trader's.
+SELECT f.seq, f.message_id FROM feed f LEFT JOIN message m ON m.id = f.message_id AND m.trader = f.trader
+WHERE f.trader = $1 AND f.message_id IS NOT NULL AND m.id IS NULL ORDER BY f.seq
+
+-- name: latest_checkpoint
+-- The newest head of a trader.
+SELECT size, root, sealed_at, signature FROM checkpoint WHERE trader = $1 ORDER BY size DESC LIMIT 1
+
+-- name: checkpoint_of_size
+-- The head over exactly so many events.
+SELECT size, signature FROM checkpoint WHERE trader = $1 AND size = $2
+
 -- ── traders ─────────────────────────────────────────────────────────────────
 
 -- name: add_trader

@@ -131,10 +131,18 @@ class Reader:
         row = await self._database.fetchrow("get_message", trader, message_id)
         return None if row is None else row["receipt"]
 
-    async def proof(self, trader: UUID, message_id: UUID) -> View | None:
-        """The inclusion proof of a receipt, or None. Raises NotSealedYet, for a second at most."""
+    async def checkpoint(self, trader: UUID) -> View | None:
+        """The newest signed head of a trader's tree, None while nothing is sealed."""
+        row = await self._database.fetchrow("latest_checkpoint", trader)
+        if row is None:
+            return None
+        described = {"tree_size": row["size"], "root": row["root"].hex(), "sealed_at": row["sealed_at"]}
+        return {**described, "checkpoint": row["signature"]}
+
+    async def proof(self, trader: UUID, message_id: UUID, *, tree_size: int | None = None) -> View | None:
+        """The inclusion proof of a receipt, or None. Raises NotSealedYet, for a second at most, and NoSuchHead."""
         async with self._database.connection() as connection:
-            return await read_proof(connection, trader, message_id)
+            return await read_proof(connection, trader, message_id, tree_size=tree_size)
 
     async def case(self, trader: UUID, case_id: UUID) -> View | None:
         """A case as far as this trader may see it: its own documents whole, the others' kind, key, state and time."""

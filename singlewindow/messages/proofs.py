@@ -78,6 +78,19 @@ def verify_checkpoint(token: str, key: Ed25519PublicKey) -> dict[str, Any]:
     return verify_compact(token, key, kind=CHECKPOINT)
 
 
+def read_checkpoint(kept: bytes, key: Ed25519PublicKey) -> dict[str, Any]:
+    """The payload of a head as somebody kept it: the JSON of /v1/checkpoints/latest, or the compact JWS alone.
+
+    Raises ReceiptInvalid.
+    """
+    text = kept.strip()
+    try:
+        token = json.loads(text)["checkpoint"] if text.startswith(b"{") else text.decode("ascii")
+    except (ValueError, KeyError, TypeError) as error:
+        raise ReceiptInvalid(f"not a checkpoint: {error}") from error
+    return verify_checkpoint(str(token), key)
+
+
 def verify_proof(proof: bytes, receipt: bytes, key: Ed25519PublicKey) -> dict[str, Any]:
     """The checkpoint that this receipt is proven to be under; the receipt's own signature is not looked at.
 

@@ -10,7 +10,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from singlewindow import failpoints
-from tests.faults.proof.invariants import Breach, check, read_sent
+from singlewindow.ledger.database import Database
+from singlewindow.ledger.verifying import verify_ledger
+from tests.faults.proof.invariants import EXAMPLES, Breach, Case, check, read_sent
 from tests.faults.proof.ledgers import now
 from tests.faults.proof.load import Load, steady_rate
 from tests.faults.proof.nemesis import CUTS, SHARES, Target, inflict
@@ -135,12 +137,25 @@ async def _finish(trial: Proof, target: Target, result: Result) -> None:
     """Come to rest, then ask every invariant."""
     result.left = await trial.come_to_rest(target)
     case = await trial.case(target)
-    result.breaches += check(case)
+    result.breaches += check(case) + await _verify_ledger(target, case)
     if trial.hooks.bad_signatures:
         result.breaches.append(Breach("I7 every delivery is signed", trial.hooks.bad_signatures, ()))
     result.messages += Counter(sent.outcome for sent in read_sent(case.evidence).values())
     result.states += Counter(row["state"] for row in case.books.declarations)
     _weigh(trial, result)
+
+
+async def _verify_ledger(target: Target, case: Case) -> list[Breach]:
+    """What an operator's `singlewindow ledger verify` says, given the heads published while it all happened."""
+    database = Database(target.database_url, connections=2, timeout_seconds=60)
+    await database.open()
+    try:
+        heads = [{"trader": head["trader"], "size": head["size"], "root": head["root"]} for head in case.evidence.heads]
+        found = [one async for one in verify_ledger(database, case.public_key, published=heads)]
+    finally:
+        await database.close()
+    examples = tuple(f"{one.table} {one.row}: {one.what}" for one in found[:EXAMPLES])
+    return [Breach("I8 the ledger is what was signed", len(found), examples)] if found else []
 
 
 def _weigh(trial: Proof, result: Result) -> None:
