@@ -23,6 +23,9 @@ class Settings(BaseSettings):
     redis_url: str | None = Field(None, description="Redis or Valkey URL; when set, no embedded server is started")
     data_dir: Path = Field(Path("data"), description="folder of the embedded servers, keys and sandbox effects")
     listen: str = Field("127.0.0.1:8080", description="HOST:PORT of the gateway")
+    listen_descriptor: int | None = Field(
+        None, description="descriptor of a socket that listens already, inherited from who started this process"
+    )
     workers: int = Field(1, ge=1, le=64, description="gateway processes sharing the port")
     message_sets: Path | None = Field(None, description="folder with further message sets")
     environment: str = Field("sandbox", description="name written into every receipt")

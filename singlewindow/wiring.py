@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
+import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -160,7 +161,12 @@ async def run_gateway(settings: Settings) -> None:
             describe_set=shelf.describe_set,
             refused_sets=shelf.refused_sets,
         )
-        await serve(build_application(parts), settings, reuse_port=True)
+        await serve(build_application(parts), settings, listener=_inherited(settings), reuse_port=True)
+
+
+def _inherited(settings: Settings) -> socket.socket | None:
+    """The listening socket that several processes share, so that none of them takes a queue of clients with it."""
+    return None if settings.listen_descriptor is None else socket.socket(fileno=settings.listen_descriptor)
 
 
 async def run_lanes(settings: Settings) -> None:

@@ -29,6 +29,7 @@ from singlewindow.settings import PREFIX, Settings, load_settings
 from singlewindow.wiring import AGENCIES, open_ledger
 
 SANDBOX_TRADER = "Sandbox Trader"
+BACKLOG = 1024
 SAMPLE = Path(__file__).parent.parent / "xsd" / "sets" / "export-1" / "samples" / "valid" / "four_legs.xml"
 
 
@@ -57,7 +58,8 @@ def up(
 ) -> None:
     """Run PostgreSQL, Valkey, the gateway, its lanes and sandbox agencies until Ctrl-C.
 
-    Whatever dies is started again. Logs are in DATA/log. Nothing but the gateway's port is opened on the network,
+    Whatever dies is started again; SIGUSR2 renews the gateway and its lanes one process at a time, without a request
+    lost, as after an upgrade. Logs are in DATA/log. Nothing but the gateway's port is opened on the network,
     and that on loopback unless --listen says otherwise.
 
     Parameters
@@ -83,11 +85,13 @@ def up(
             supervisor.add(*engines.children)
         chain = _chain(settings, engines)
         keys = asyncio.run(_prepare_ledger(chain))
-        supervisor.add(_python(chain, "sandbox", f"{chain.agencies_url}/sandbox/magic"))
-        supervisor.add(_python(chain, "work"), *_gateways(chain))
-        _announce(console, chain, keys, ready_file)
-        supervisor.run_until_stopped()
-        console.print("stopping …")
+        supervisor.add(_sandbox(chain))
+        with _listener(settings.listen) as listener:
+            supervisor.add(_work(chain), *_gateways(chain, listener.fileno()))
+            _announce(console, chain, keys, ready_file)
+            supervisor.run_until_stopped()
+            console.print("stopping …")
+            supervisor.stop()
     console.print("stopped; everything is kept in " + str(settings.data_dir))
 
 
@@ -162,23 +166,46 @@ async def _prepare_ledger(chain: Chain) -> dict[str, str]:
     return keys
 
 
-def _python(chain: Chain, command: str, ready_url: str | None = None, *, number: int = 0) -> Child:
-    name = command if not number else f"{command}-{number}"
-    argv = (sys.executable, "-m", "singlewindow", command)
-    if ready_url is None:
-        return Child(name=name, argv=argv, env=chain.environment)
-    return Child(name=name, argv=argv, env=chain.environment, ready=lambda: _answers(ready_url))
+def _listener(listen: str) -> socket.socket:
+    """The gateway's socket. It is ours, so that clients in its queue outlive the process that would have taken them."""
+    host, _, port = listen.rpartition(":")
+    return socket.create_server((host, int(port)), backlog=BACKLOG)
 
 
-def _gateways(chain: Chain) -> list[Child]:
-    ready = f"{chain.url}/health/ready"
-    return [_python(chain, "serve", ready, number=number) for number in range(1, chain.settings.workers + 1)]
+def _argv(command: str) -> tuple[str, ...]:
+    return (sys.executable, "-m", "singlewindow", command)
 
 
-def _answers(url: str) -> bool:
+def _sandbox(chain: Chain) -> Child:
+    ready = f"{chain.agencies_url}/sandbox/magic"
+    return Child(name="sandbox", argv=_argv("sandbox"), env=chain.environment, ready=lambda: _read(ready) is not None)
+
+
+def _work(chain: Chain) -> Child:
+    return Child(name="work", argv=_argv("work"), env=chain.environment, serves_as=lambda _pid: True)
+
+
+def _gateways(chain: Chain, descriptor: int) -> list[Child]:
+    environment = {**chain.environment, f"{PREFIX}LISTEN_DESCRIPTOR": str(descriptor)}
+
+    def serves_as(pid: int) -> bool:
+        """Any of the processes on the socket may answer; asked again it is the one of this id some time."""
+        return f'"process":{pid}'.encode() in (_read(f"{chain.url}/health/ready") or b"")
+
+    return [
+        Child(
+            name=f"serve-{number}", argv=_argv("serve"), env=environment, descriptors=(descriptor,),
+            serves_as=serves_as,
+        )
+        for number in range(1, chain.settings.workers + 1)
+    ]  # fmt: skip
+
+
+def _read(url: str) -> bytes | None:
+    """The body of a 200, None for anything else."""
     with suppress(urllib.error.URLError, OSError, ValueError), urllib.request.urlopen(url, timeout=1) as response:  # noqa: S310 - our own loopback address
-        return int(response.status) == HTTPStatus.OK
-    return False
+        return bytes(response.read()) if int(response.status) == HTTPStatus.OK else None
+    return None
 
 
 def _announce(console: Console, chain: Chain, keys: Mapping[str, str], ready_file: Path | None) -> None:

@@ -31,7 +31,9 @@ class Child:
     `ready` says whether it serves; it is asked often, must answer within about a second and never raise.
     `may_start` holds a start back (an earlier instance still stopping). `death_signal` is what the kernel sends when
     the supervisor itself is killed: it must end the process without our help. `ready_timeout_seconds=None` waits for
-    as long as the process lives (crash recovery has no upper bound). `env=None` inherits ours.
+    as long as the process lives (crash recovery has no upper bound). `env=None` inherits ours. `descriptors` stay open
+    in the process under their numbers. `serves_as` says whether the process of this id serves; with it a child can be
+    renewed without a gap, its successor serving before it is told to end.
     """
 
     name: str
@@ -45,6 +47,8 @@ class Child:
     stop_timeout_seconds: float = 20.0
     death_signal: signal.Signals = signal.SIGKILL
     ready_timeout_seconds: float | None = 60.0
+    descriptors: tuple[int, ...] = ()
+    serves_as: Callable[[int], bool] | None = None
 
 
 class Process:
@@ -108,6 +112,7 @@ def _spawn(child: Child, log_path: Path | None) -> subprocess.Popen[bytes]:
             env=child.env,
             cwd=child.cwd,
             start_new_session=True,
+            pass_fds=child.descriptors,
             user=account.uid if account else None,
             group=account.gid if account else None,
             extra_groups=[] if account else None,

@@ -32,6 +32,23 @@ class Supervised:
         """Whether it runs now."""
         return self.process is not None and not self.process.ended()
 
+    @property
+    def pid(self) -> int:
+        """The process id of its current run, 0 between two."""
+        return self.process.pid if self.process is not None else 0
+
+    def serves(self) -> bool:
+        """Whether it runs and serves, itself where that can be told from another process of the same name."""
+        if not self.alive:
+            return False
+        return self.child.serves_as(self.pid) if self.child.serves_as else self.child.ready()
+
+    def adopt(self, successor: Supervised) -> Process | None:
+        """Take over a successor's run; the run until now, which is nobody's any more."""
+        old, self.process = self.process, successor.process
+        self.deaths, self._started_at = 0, successor._started_at
+        return old
+
     def keep_alive(self) -> None:
         """Note a death, and start it when its back-off is over and nothing holds it back. Never blocks."""
         if self.alive:

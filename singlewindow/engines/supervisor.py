@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 import signal
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType, TracebackType
@@ -40,7 +40,8 @@ class Supervisor:
 
     `with Supervisor([[postgres, valkey]], log_dir=…) as supervisor: supervisor.start(); supervisor.add(gateway);
     supervisor.run_until_stopped()`. Inside the block SIGINT, SIGTERM and SIGHUP ask for an orderly stop (again and
-    again does no harm); leaving it stops every child, the last stage first.
+    again does no harm), SIGUSR2 for a renewal of every child that can be renewed; leaving it stops every child, the
+    last stage first.
     """
 
     def __init__(self, stages: Sequence[Sequence[Child]] = (), *, log_dir: Path | None = None) -> None:
@@ -49,6 +50,7 @@ class Supervisor:
         self._stages: list[list[Supervised]] = []
         self._log_dir = log_dir
         self._stop_requested = False
+        self._renewal_requested = False
         self._old_handlers: dict[signal.Signals, signal.Handlers | object] = {}
 
     def start(self) -> None:
@@ -79,7 +81,32 @@ class Supervisor:
         """Restart whatever dies, for ever, until a stop is requested. Returns with the children still running."""
         while not self._stop_requested:
             self.restart_dead()
+            if self._renewal_requested:
+                self._renewal_requested = False
+                self.renew()
             time.sleep(POLL_SECONDS)
+
+    def renew(self) -> None:
+        """Replace one child after another, each successor serving before the old process is told to end.
+
+        A successor that does not come to serve is ended, and the old process stays.
+        """
+        for supervised in [one for stage in self._stages for one in stage if one.child.serves_as]:
+            if not self._stop_requested:
+                self._renew_one(supervised)
+
+    def _renew_one(self, supervised: Supervised) -> None:
+        successor = Supervised(supervised.child, self._log_dir)
+        try:
+            self._await_ready(successor)
+        except (ChildFailedError, StopRequested) as error:
+            logger.warning("%s stays as it is: %s", supervised.child.name, error)
+            stop_together([successor.process] if successor.process else [])
+            return
+        old = supervised.adopt(successor)
+        if old is not None:
+            logger.warning("%s is renewed: pid %d", supervised.child.name, successor.pid)
+            stop_together([old], meanwhile=self.restart_dead)
 
     def restart_dead(self) -> None:
         """One look at every child; starts those that ended and whose back-off is over. Never blocks."""
@@ -106,6 +133,7 @@ class Supervisor:
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             if number is not signal.SIGHUP or signal.getsignal(number) is not signal.SIG_IGN:  # nohup stays nohup
                 self._old_handlers[number] = signal.signal(number, self._on_signal)
+        self._old_handlers[signal.SIGUSR2] = signal.signal(signal.SIGUSR2, self._on_signal)
         return self
 
     def __exit__(
@@ -117,18 +145,21 @@ class Supervisor:
         self._old_handlers.clear()
         return kind is StopRequested
 
-    def _on_signal(self, _number: int, _frame: FrameType | None) -> None:
-        self._stop_requested = True
+    def _on_signal(self, number: int, _frame: FrameType | None) -> None:
+        if number == signal.SIGUSR2:
+            self._renewal_requested = True
+        else:
+            self._stop_requested = True
 
     def _await_ready(self, supervised: Supervised) -> None:
         began = time.monotonic()
-        self.restart_dead()
-        while not (supervised.alive and supervised.child.ready()):
+        while not supervised.serves():
             if self._stop_requested:
                 raise StopRequested
             _refuse_hopeless(supervised, time.monotonic() - began)
             time.sleep(POLL_SECONDS)
             self.restart_dead()
+            supervised.keep_alive()
         supervised.deaths = 0
 
 
@@ -142,7 +173,7 @@ def _refuse_hopeless(supervised: Supervised, waited_seconds: float) -> None:
         )
 
 
-def stop_together(processes: Sequence[Process]) -> None:
+def stop_together(processes: Sequence[Process], *, meanwhile: Callable[[], None] = lambda: None) -> None:
     """Ask all of them to stop, then wait for each; whoever outlives its time is killed with its process group."""
     for process in processes:
         process.ask_to_stop()
@@ -152,6 +183,7 @@ def stop_together(processes: Sequence[Process]) -> None:
             if time.monotonic() - began > process.child.stop_timeout_seconds:
                 logger.warning("%s (pid %d) did not stop in time; killing it", process.child.name, process.pid)
                 process.kill()
+            meanwhile()
             time.sleep(POLL_SECONDS)
 
 

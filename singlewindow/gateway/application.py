@@ -140,6 +140,8 @@ async def observe(request: web.Request, handler: Handler) -> web.StreamResponse:
     )
     if not response.prepared:
         _protect(response)
+        if request.app[STOPPING].is_set():
+            response.force_close()
     return response
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from typing import Any
 
 from aiohttp import web
@@ -37,7 +38,8 @@ async def show_readiness(request: web.Request) -> web.Response:
         results["process"] = "shutting down"
     ready = all(result == "ready" for result in results.values())
     notices = "connected" if request.app[PARTS].bus.connected else "polling"
-    report = {"status": "ready" if ready else "not ready", "parts": results, "notifications": notices}
+    described = {"parts": results, "notifications": notices, "process": os.getpid()}
+    report = {"status": "ready" if ready else "not ready", **described}
     return answer_json(report, status=200 if ready else 503, headers=None if ready else {"Retry-After": "2"})
 
 

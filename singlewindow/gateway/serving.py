@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import signal
 import socket
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -17,6 +18,9 @@ from singlewindow.settings import Settings
 
 SHUTDOWN_SECONDS = 20.0
 """How long requests in work may take to finish once the process was told to end."""
+
+LINGER_SECONDS = 2.0
+"""How long a kept connection may wait for its client's next request, which is answered and ends it."""
 
 BACKLOG = 1024
 
@@ -63,9 +67,22 @@ async def listening(
         await site.start()
         host, port = runner.addresses[0][:2]
         yield f"http://{f'[{host}]' if ':' in host else host}:{port}"
+        application[STOPPING].set()
+        await site.stop()
+        await _let_go(runner)
     finally:
         application[STOPPING].set()
         await runner.cleanup()
+
+
+async def _let_go(runner: GuardedRunner) -> None:
+    """Wait until the clients have left: each hears `Connection: close` with its next answer.
+
+    A connection that is cut while its client sends leaves that client with an unknown outcome.
+    """
+    server, give_up_at = runner.server, time.monotonic() + LINGER_SECONDS
+    while server is not None and server.connections and time.monotonic() < give_up_at:  # noqa: ASYNC110 - aiohttp tells nobody
+        await asyncio.sleep(0.05)
 
 
 def _site(
