@@ -44,6 +44,9 @@ class Settings(BaseSettings):
     redis_timeout_seconds: float = Field(0.1, description="budget of every call to Valkey, then local fallback")
     database_connections: int = Field(8, ge=2, description="pool size of each process")
     intake_limit: int = Field(512, ge=1, description="submissions in work at once per process, then 503")
+    disk_reserve_bytes: int = Field(
+        256_000_000, ge=0, description="with less than this free on the disk of data_dir nothing is taken in; 0: off"
+    )
     max_attempts: int = Field(12, ge=1, description="deliveries of one task before it is dead-lettered")
     retry_base_seconds: float = Field(0.5, description="first back-off of a task, doubled with full jitter")
     retry_cap_seconds: float = Field(60.0, description="longest back-off of a task")

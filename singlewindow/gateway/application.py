@@ -25,6 +25,7 @@ from singlewindow.gateway import (
     webhooks,
 )
 from singlewindow.gateway.authentication import require_scope
+from singlewindow.gateway.disk_watch import DiskWatch
 from singlewindow.gateway.in_flight import InFlight
 from singlewindow.gateway.metrics import Metrics
 from singlewindow.gateway.parts import IN_FLIGHT, METRICS, PARTS, STOPPING, TRADER, GatewayParts
@@ -109,7 +110,9 @@ def build_application(parts: GatewayParts) -> web.Application:
     """The gateway over running parts. Serve it with `serving.serve` or `serving.listening`, which set its limits."""
     application = web.Application(middlewares=[observe, answer_problems])
     application[PARTS] = parts
-    application[IN_FLIGHT] = InFlight(parts.settings.intake_limit)
+    application[IN_FLIGHT] = InFlight(
+        parts.settings.intake_limit, DiskWatch(parts.settings.data_dir, parts.settings.disk_reserve_bytes)
+    )
     application[METRICS] = Metrics()
     application[STOPPING] = asyncio.Event()
     application.cleanup_ctx.append(_drain)

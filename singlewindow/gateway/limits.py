@@ -24,7 +24,10 @@ MAX_TARGET_BYTES = 8191
 
 
 class GuardedProtocol(web.RequestHandler):
-    """One connection. A request whose headers are not complete in time is answered 408 and cut off."""
+    """One connection. A request whose headers are not complete in time is answered 408 and cut off.
+
+    The first request's clock starts with the connection, each later one's with its first bytes.
+    """
 
     def __init__(self, server: web.Server, *, header_timeout_seconds: float, **settings: Any) -> None:
         super().__init__(server, **settings)
@@ -40,6 +43,11 @@ class GuardedProtocol(web.RequestHandler):
         elif self._waiter is not None and not self._waiter.done() and data:
             self._start_clock()
         self._break_body()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Somebody connected: who never says anything is cut off like who never ends his headers."""
+        super().connection_made(transport)
+        self._start_clock()
 
     def connection_lost(self, exc: BaseException | None) -> None:
         """The peer has gone."""

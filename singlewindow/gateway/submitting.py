@@ -25,7 +25,7 @@ MAX_IDEMPOTENCY_KEY = 255
 async def submit(request: web.Request) -> web.Response:
     """File the declarations of one message; 202 with the receipt, or 200 when waited for and settled."""
     form, key, patience = choose_form(request), read_idempotency_key(request), read_patience(request)
-    with request.app[IN_FLIGHT].admit():
+    with request.app[IN_FLIGHT].admit(request[TRADER].id):
         filed = await _read_and_file(request, key)
     receipt = orjson.loads(filed.receipt)
     if not filed.replayed:

@@ -14,8 +14,8 @@ _REMEMBERED = 20_000
 class Isolation:
     """How many tasks may share a call with a given one, at most `batch_size`.
 
-    Two sources: what failed in this process (remembered for the last 20,000 tasks), and the claim itself, so that a
-    task that kills its worker is isolated by the next worker too.
+    Two sources: what failed in this process (remembered for the last 20,000 tasks), and the attempts that the claim
+    has behind it, so that the next worker isolates too what killed this one, or failed with it.
     """
 
     def __init__(self, batch_size: int, *, max_attempts: int) -> None:
@@ -27,10 +27,9 @@ class Isolation:
         """The largest call this task may be part of. The last attempt is made alone: nobody dies of a neighbour."""
         if claim.tries >= self._max_attempts:
             return 1
-        company = self._companies.get(claim.task_id, self._batch_size)
-        if claim.outcome_unknown:
-            company = min(company, self._batch_size // 10 ** (claim.tries - 1))
-        return max(company, 1)
+        shrinking = 10 if claim.outcome_unknown else 4
+        allowed = self._batch_size // shrinking ** max(claim.tries - 1, 0)
+        return max(min(self._companies.get(claim.task_id, self._batch_size), allowed), 1)
 
     def blame(self, task_ids: Sequence[UUID], *, temporary: bool) -> None:
         """A whole call failed: its tasks go in a quarter of the company next, or alone when one of them is at fault."""

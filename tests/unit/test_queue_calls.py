@@ -75,6 +75,11 @@ def test_what_failed_in_company_goes_in_smaller_company_until_the_agency_reads_i
     assert isolation.company(task) == 100
 
 
+def test_what_failed_under_another_worker_goes_in_smaller_company_too() -> None:
+    isolation = Isolation(100, max_attempts=12)
+    assert [isolation.company(claim(attempt)) for attempt in (1, 2, 3, 4, 5)] == [100, 25, 6, 1, 1]
+
+
 def test_a_task_that_left_no_end_and_a_last_attempt_go_in_small_company() -> None:
     isolation = Isolation(100, max_attempts=5)
     assert [isolation.company(claim(attempt, unknown=True)) for attempt in (2, 3, 4)] == [10, 1, 1]

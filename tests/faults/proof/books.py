@@ -30,7 +30,7 @@ ORDER BY f.trader, f.seq
 CHECKPOINTS = "SELECT trader::text, size, root, signature FROM checkpoint ORDER BY trader, size"
 TASKS = """
 SELECT id, lane, attempt, last_error FROM task
-WHERE NOT (lane = 'match' AND attempt = 0 AND due_at > now() + interval '1 minute')
+WHERE NOT (lane = 'match' AND attempt = 0 AND due_at > now())
 """
 """What is left to do, but for looks at the far end of a holding time."""
 
