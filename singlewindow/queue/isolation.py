@@ -27,9 +27,11 @@ class Isolation:
         """The largest call this task may be part of. The last attempt is made alone: nobody dies of a neighbour."""
         if claim.tries >= self._max_attempts:
             return 1
-        shrinking = 10 if claim.outcome_unknown else 4
-        allowed = self._batch_size // shrinking ** max(claim.tries - 1, 0)
-        return max(min(self._companies.get(claim.task_id, self._batch_size), allowed), 1)
+        by_attempts = self._batch_size // 4 ** (claim.tries - 1)
+        company = self._companies.get(claim.task_id, by_attempts)
+        if claim.outcome_unknown:
+            company = min(company, self._batch_size // 10 ** (claim.tries - 1))
+        return max(company, 1)
 
     def blame(self, task_ids: Sequence[UUID], *, temporary: bool) -> None:
         """A whole call failed: its tasks go in a quarter of the company next, or alone when one of them is at fault."""
@@ -41,6 +43,7 @@ class Isolation:
             self._companies.popitem(last=False)
 
     def absolve(self, task_ids: Iterable[UUID]) -> None:
-        """The agency read a call with these tasks."""
+        """The agency read a call with these tasks: none of them is to blame, however often it was tried."""
         for task_id in task_ids:
-            self._companies.pop(task_id, None)
+            if task_id in self._companies:
+                self._companies[task_id] = self._batch_size
