@@ -27,10 +27,10 @@ class Isolation:
         """The largest call this task may be part of. The last attempt is made alone: nobody dies of a neighbour."""
         if claim.tries >= self._max_attempts:
             return 1
-        by_attempts = self._batch_size // 4 ** (claim.tries - 1)
+        by_attempts = self._batch_size // int(4 ** (claim.tries - 1))
         company = self._companies.get(claim.task_id, by_attempts)
         if claim.outcome_unknown:
-            company = min(company, self._batch_size // 10 ** (claim.tries - 1))
+            company = min(company, self._batch_size // int(10 ** (claim.tries - 1)))
         return max(company, 1)
 
     def blame(self, task_ids: Sequence[UUID], *, temporary: bool) -> None:

@@ -209,7 +209,7 @@ async def test_a_revoked_key_is_refused(stage: GatewayStage) -> None:
 
 async def test_past_the_limit_of_submissions_in_work_the_answer_is_503_at_once(database_url: str) -> None:
     async with gateway_stage(database_url, intake_limit=1) as stage:
-        with stage.application[IN_FLIGHT].admit():
+        with stage.application[IN_FLIGHT].admit(uuid4()):
             response = await stage.submit(order())
         assert (await problem(response))["code"] == "unavailable"
         assert int(response.headers["Retry-After"]) > 0
