@@ -19,6 +19,7 @@ from tests.faults.proof.documents import CANARY
 from tests.faults.proof.ledgers import Evidence, Line
 
 ANSWER_SECONDS = 5.0
+RECOVERY_SECONDS = 10.0
 EXAMPLES = 5
 KEPT = frozenset({"received", "saved"})
 GIVEN_UP = frozenset({"dead_letter", "needs_reconciliation"})
@@ -243,7 +244,12 @@ def old_attempts_decide_nothing(case: Case) -> Iterator[str]:
 
 
 def answers_come_in_time(case: Case) -> Iterator[str]:
-    """I12: every answer within five seconds, a receipt, a refusal or 503 with Retry-After; nothing else."""
+    """I12: every answer is a receipt, a refusal or 503 with Retry-After, and comes within five seconds.
+
+    Not while something is wrong, nor in the ten seconds after: a frozen process answers nobody, and one that starts
+    anew has its schemas to read.
+    """
+    troubled = _troubled(case.evidence.faults)
     for line in case.evidence.load:
         if line["kind"] != "answer" or not line["status"]:
             continue
@@ -251,8 +257,24 @@ def answers_come_in_time(case: Case) -> Iterator[str]:
             yield f"{line['key']}: 503 without Retry-After"
         if line["status"] >= 500 and line["status"] != 503:
             yield f"{line['key']}: {line['status']}"
-        if line["seconds"] > case.answer_seconds:
+        if line["seconds"] > case.answer_seconds and not _touches(troubled, line["at"] - line["seconds"], line["at"]):
             yield f"{line['key']}: {line['status']} after {line['seconds']:.1f} s"
+
+
+def _troubled(faults: list[Line]) -> list[tuple[float, float]]:
+    """From when to when something was wrong, with the time to recover."""
+    begun: dict[str, float] = {}
+    windows = []
+    for line in faults:
+        if line["moment"] == "begin":
+            begun.setdefault(line["fault"], line["at"])
+        else:
+            windows.append((begun.pop(line["fault"], line["at"]), line["at"] + RECOVERY_SECONDS))
+    return windows
+
+
+def _touches(windows: list[tuple[float, float]], start: float, end: float) -> bool:
+    return any(first <= end and start <= last for first, last in windows)
 
 
 def logs_tell_no_secrets(case: Case) -> Iterator[str]:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -69,7 +70,11 @@ async def strike_failpoints(trial: Proof, result: Result, names: Sequence[str]) 
     chosen = {name: every for name, every in (FILING | WORKING).items() if name in names}
     orders = trial.folder / "failpoints"
     _order(orders, chosen, set())
-    async with trial.chain({"SINGLEWINDOW_FAILPOINT": f"@{orders}"}) as target, trial.loaded(target):
+    async with (
+        trial.chain({"SINGLEWINDOW_FAILPOINT": f"@{orders}"}) as target,
+        _noted(target, "failpoints"),
+        trial.loaded(target),
+    ):
         started, hit = now(), set[str]()
         while chosen.keys() - hit and now() - started < STRIKE_SECONDS:
             await asyncio.sleep(0.2)
@@ -79,6 +84,16 @@ async def strike_failpoints(trial: Proof, result: Result, names: Sequence[str]) 
     missed = chosen.keys() - result.hits.keys()
     if missed:
         result.breaches.append(Breach("every failpoint is hit", len(missed), tuple(sorted(missed))))
+
+
+@asynccontextmanager
+async def _noted(target: Target, trouble: str) -> AsyncIterator[None]:
+    """Written down as a fault of this length."""
+    await target.note(trouble, "begin")
+    try:
+        yield
+    finally:
+        await target.note(trouble, "end")
 
 
 def _order(orders: Path, chosen: Mapping[str, int], hit: AbstractSet[str]) -> None:
@@ -92,7 +107,11 @@ def _order(orders: Path, chosen: Mapping[str, int], hit: AbstractSet[str]) -> No
 
 async def lead_astray(trial: Proof, result: Result, *, seconds: float) -> None:
     """Steps that fail, exit, stall or time out after they were done, under load."""
-    async with trial.chain({"SINGLEWINDOW_FAILPOINT": ASTRAY}) as target, trial.loaded(target):
+    async with (
+        trial.chain({"SINGLEWINDOW_FAILPOINT": ASTRAY}) as target,
+        _noted(target, "astray"),
+        trial.loaded(target),
+    ):
         await asyncio.sleep(seconds)
     result.hits += hits(trial.data / "log")
 
