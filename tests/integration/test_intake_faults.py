@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Iterator
 from uuid import UUID, uuid4
 
@@ -61,6 +62,34 @@ async def test_a_commit_without_an_answer_is_looked_up(stage: LedgerStage, trade
     failpoints.arm("")
     again = await stage.file(trader, unit("order", point), key=point)
     assert again.receipt == filed.receipt
+
+
+async def end_sessions(database_url: str) -> None:
+    """Every session of the ledger's database but this one is ended by the server."""
+    connection = await asyncpg.connect(database_url)
+    await connection.execute(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+        " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+    )
+    await connection.close()
+
+
+@pytest.mark.parametrize(("point", "kept"), [("F3", 0), ("F4", 1)])
+async def test_a_session_ended_around_commit_leaves_all_or_nothing_and_the_sender_knows_which(
+    stage: LedgerStage, trader: UUID, database_url: str, point: str, kept: int
+) -> None:
+    failpoints.arm(f"{point}:sleep:0.5")
+    filing = asyncio.create_task(stage.file(trader, unit("order", f"ended-{point}"), key=f"ended-{point}"))
+    while not failpoints.armed[point].reached:
+        await asyncio.sleep(0.01)
+    await end_sessions(database_url)
+    if kept:
+        assert not (await filing).replayed
+    else:
+        with pytest.raises(Unavailable) as refused:
+            await filing
+        assert not isinstance(refused.value, OutcomeUnknown)
+    assert await stored(stage, f"ended-{point}") == kept
 
 
 async def test_a_session_that_still_holds_the_transaction_is_ended_before_anybody_is_told(
