@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import random
 import signal
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -144,6 +146,33 @@ async def demote_valkey(target: Target) -> None:
     await _on_valkey(target, "REPLICAOF", "NO", "ONE")
 
 
+async def fail_syncs(target: Target) -> None:
+    """In every process of PostgreSQL the second fdatasync fails with EIO: it panics and recovers."""
+    pids = family_of((await _await_pids(target.chain, "postgres"))[0])
+    tracer = await asyncio.create_subprocess_exec(
+        "strace", "-f", "-qq", "-o", os.devnull, "-e", "trace=fdatasync", "-e", "inject=fdatasync:error=EIO:when=2",
+        *(word for pid in pids for word in ("-p", str(pid))),
+        stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.DEVNULL,
+    )  # fmt: skip
+    await asyncio.sleep(STORM_SECONDS)
+    if tracer.returncode is None:
+        tracer.terminate()
+    await tracer.wait()
+
+
+async def fill_disk(target: Target) -> None:
+    """Nothing is left on the data folder's disk for some seconds. Only where that disk is the proof's own."""
+    filler = target.chain.data / "filler"
+    if not target.chain.data.parent.is_mount():
+        raise ValueError("the data folder has no disk of its own")
+    with filler.open("wb") as file, suppress(OSError):
+        while True:
+            file.write(bytes(1_000_000))
+            file.flush()
+    await asyncio.sleep(target.dice.uniform(*FREEZE_SECONDS))
+    filler.unlink()
+
+
 def on_network(begin: Callable[[Network], None], end: Callable[[Network], None]) -> Fault:
     """A fault of the chain's own network, for some seconds."""
 
@@ -178,6 +207,8 @@ FAULTS: dict[str, Fault] = {
     "end-sessions": end_sessions,
     "hold-connections": hold_all_connections,
     "pin-old-rows": pin_old_rows,
+    "fail-syncs": fail_syncs,
+    "fill-disk": fill_disk,
     "cut-agencies": on_network(Network.cut_agencies, Network.join_agencies),
     "cut-clients": on_network(Network.cut_clients, Network.join_clients),
     "throttle-agencies": on_network(Network.throttle, Network.unthrottle),

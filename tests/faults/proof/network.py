@@ -9,7 +9,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-HOST, INNER = "10.213.77.1", "10.213.77.2"
+SUBNET = f"10.213.{os.getpid() % 250}"
+HOST, INNER = f"{SUBNET}.1", f"{SUBNET}.2"
+"""Of this process alone: two proofs may run side by side."""
 
 
 @dataclass(frozen=True)

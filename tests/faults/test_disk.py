@@ -1,0 +1,57 @@
+"""A disk that lies or is full: PostgreSQL gives up, comes back, and nothing acknowledged is missing."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from tests.faults.proof.report import describe
+from tests.faults.proof.runs import Plan, prove
+
+PLAN = Plan(seed=3, rate=20.0, seconds=0.0, points=(), astray_seconds=0.0)
+DISK_BYTES = 1_500_000_000
+
+
+def why_no_tracer() -> str:
+    """Empty where another process can be traced."""
+    if shutil.which("strace") is None:
+        return "strace is not installed"
+    tried = subprocess.run(["strace", "-qq", "-e", "trace=none", "true"], check=False, capture_output=True)
+    return "" if tried.returncode == 0 else "this machine lets no process be traced"
+
+
+@contextmanager
+def small_disk(folder: Path) -> Iterator[Path]:
+    """A disk of its own at this folder."""
+    folder.mkdir()
+    options = f"size={DISK_BYTES},mode=755"
+    made = subprocess.run(["mount", "-t", "tmpfs", "-o", options, "proof", folder], check=False, capture_output=True)
+    if made.returncode:
+        pytest.skip("this machine lets nobody mount a disk")
+    try:
+        yield folder
+    finally:
+        subprocess.run(["umount", "-l", folder], check=True)
+
+
+@pytest.mark.skipif(bool(why_no_tracer()), reason=why_no_tracer() or "processes can be traced")
+@pytest.mark.timeout(240)
+async def test_a_disk_that_fails_to_sync_loses_nothing_acknowledged(short_dir: Path) -> None:
+    result = await prove(short_dir / "syncs", replace(PLAN, faults=("fail-syncs",)))
+    assert result.proven, describe(result)
+    assert "PANIC" in (short_dir / "syncs" / "data" / "log" / "postgres.log").read_text("utf-8")
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="a disk of its own wants root")
+@pytest.mark.timeout(240)
+async def test_a_full_disk_loses_nothing_acknowledged_and_heals(short_dir: Path) -> None:
+    with small_disk(short_dir / "disk") as disk:
+        result = await prove(disk, replace(PLAN, faults=("fill-disk",)))
+        assert result.proven, describe(result)
