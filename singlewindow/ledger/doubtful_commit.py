@@ -7,6 +7,8 @@ import time
 from collections.abc import Sequence
 from uuid import UUID
 
+import asyncpg
+
 from singlewindow.errors import OutcomeUnknown, Unavailable
 from singlewindow.ledger.database import Database
 
@@ -26,11 +28,22 @@ async def find_committed(database: Database, transaction: str, message_ids: Sequ
     while time.monotonic() < give_up_at:
         try:
             await database.fetch("end_session_of", transaction)
-            fate = await database.fetchrow("fate_of", transaction)
-            if fate is not None and fate["fate"] != "in progress":
+            if await _is_over(database, transaction):
                 rows = await database.fetch("find_receipts", list(message_ids))
                 return {row["id"]: row["receipt"] for row in rows}
         except Unavailable:
             pass
         await asyncio.sleep(PAUSE_SECONDS)
     raise OutcomeUnknown("the outcome of storing is unknown; retry with the same Idempotency-Key")
+
+
+async def _is_over(database: Database, transaction: str) -> bool:
+    """Whether the transaction has ended, one way or the other; which, its rows say.
+
+    A server that crashed before it wrote anything of a transaction does not know its number, and may give it anew.
+    """
+    try:
+        row = await database.fetchrow("fate_of", transaction)
+    except asyncpg.InvalidParameterValueError:
+        return True
+    return row is not None and row["fate"] != "in progress"

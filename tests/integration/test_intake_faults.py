@@ -103,6 +103,12 @@ async def test_a_session_that_still_holds_the_transaction_is_ended_before_anybod
         await connection.execute("COMMIT")
 
 
+async def test_a_transaction_that_a_crashed_server_never_wrote_down_stored_nothing(stage: LedgerStage) -> None:
+    async with stage.database.connection() as connection:
+        newest = await connection.fetchval("SELECT pg_snapshot_xmax(pg_current_snapshot())::text")
+    assert await find_committed(stage.database, str(int(newest) + 1_000_000), [uuid4()]) == {}
+
+
 async def test_a_ledger_that_stays_away_leaves_the_outcome_unknown(
     stage: LedgerStage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
