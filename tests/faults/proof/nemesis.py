@@ -163,7 +163,7 @@ async def fail_syncs(target: Target) -> None:
 async def fill_disk(target: Target) -> None:
     """Nothing is left on the data folder's disk for some seconds. Only where that disk is the proof's own."""
     filler = target.chain.data / "filler"
-    if not target.chain.data.parent.is_mount():
+    if not target.chain.data.is_mount():
         raise ValueError("the data folder has no disk of its own")
     with filler.open("wb") as file, suppress(OSError):
         while True:
