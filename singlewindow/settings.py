@@ -40,12 +40,19 @@ class Settings(BaseSettings):
     max_body_bytes: int = Field(16_000_000, description="largest message accepted, in bytes after gunzip")
     header_timeout_seconds: float = Field(10.0, description="a request's headers must be complete within this")
     body_timeout_seconds: float = Field(30.0, description="a request's body must be complete within this")
+    body_bytes_per_second: int = Field(1000, ge=0, description="a body that comes slower is cut off; 0: only by time")
+    connections_per_address: int = Field(
+        1000, ge=0, description="connections of one client address per process, then 429; behind a proxy 0: no limit"
+    )
     database_timeout_seconds: float = Field(5.0, description="deadline of every call to PostgreSQL")
     redis_timeout_seconds: float = Field(0.1, description="budget of every call to Valkey, then local fallback")
     database_connections: int = Field(8, ge=2, description="pool size of each process")
     intake_limit: int = Field(512, ge=1, description="submissions in work at once per process, then 503")
     disk_reserve_bytes: int = Field(
         256_000_000, ge=0, description="with less than this free on the disk of data_dir nothing is taken in; 0: off"
+    )
+    backlog_limit: int = Field(
+        1_000_000, ge=0, description="with so many tasks waiting in the ledger nothing is taken in; 0: no limit"
     )
     max_attempts: int = Field(12, ge=1, description="deliveries of one task before it is dead-lettered")
     retry_base_seconds: float = Field(0.5, description="first back-off of a task, doubled with full jitter")
@@ -54,6 +61,7 @@ class Settings(BaseSettings):
         False, description="let webhooks use http and private addresses: for the sandbox and tests only"
     )
     sandbox_delay_ms: str = Field("50-300", description="range of the sandbox's decision delays, milliseconds")
+    sandbox_scenario: Path | None = Field(None, description="TOML file by which the sandbox's agencies act")
     url: str = Field("http://127.0.0.1:8080", description="gateway the client commands (submit, watch) speak to")
     api_key: str | None = Field(None, description="key the client commands present")
     operator_key: str | None = Field(None, description="key the operators' commands (dead-letters) present")

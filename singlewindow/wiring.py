@@ -23,6 +23,7 @@ from singlewindow.ledger.agency_state import AgencyStates
 from singlewindow.ledger.database import Database
 from singlewindow.ledger.dead_letters import DeadLetters
 from singlewindow.ledger.deliveries import Deliveries
+from singlewindow.ledger.heads import Heads
 from singlewindow.ledger.intake import Intake
 from singlewindow.ledger.reading import Reader
 from singlewindow.ledger.sealed_secrets import SecretBox
@@ -151,6 +152,7 @@ async def run_gateway(settings: Settings) -> None:
             agency_states=AgencyStates(ledger.database),
             webhooks=ledger.webhooks,
             deliveries=ledger.deliveries,
+            heads=Heads(ledger.database),
             door=door,
             sets=sets,
             bus=bus,

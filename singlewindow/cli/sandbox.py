@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import uvloop
 
 from singlewindow.settings import load_settings
 from singlewindow.wiring import run_sandbox_agencies
 
 
-def sandbox() -> None:
+def sandbox(*, scenario: Path | None = None) -> None:
     """Play every authority and carrier as real SOAP services on SINGLEWINDOW_AGENCIES_URL.
 
     The trader's own reference chooses the outcome (REJECT, INSPECT, SILENT …); docs/sandbox.md lists the words.
+
+    Parameters
+    ----------
+    scenario
+        TOML file with outcomes, delays and weather from one seed; docs/examples/scenarios has some.
     """
-    uvloop.run(run_sandbox_agencies(load_settings()))
+    settings = load_settings()
+    if scenario is not None:
+        settings = settings.model_copy(update={"sandbox_scenario": scenario})
+    uvloop.run(run_sandbox_agencies(settings))

@@ -6,12 +6,14 @@ import asyncio
 import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from functools import partial
 
 import structlog
 from aiohttp import web
 
 from singlewindow.gateway import (
     agencies,
+    checkpoints,
     dead_letters,
     describing,
     explaining,
@@ -25,10 +27,12 @@ from singlewindow.gateway import (
     webhooks,
 )
 from singlewindow.gateway.authentication import require_scope
+from singlewindow.gateway.backlog import Backlog
+from singlewindow.gateway.connections import Connections
 from singlewindow.gateway.disk_watch import DiskWatch
 from singlewindow.gateway.in_flight import InFlight
 from singlewindow.gateway.metrics import Metrics
-from singlewindow.gateway.parts import IN_FLIGHT, METRICS, PARTS, STOPPING, TRADER, GatewayParts
+from singlewindow.gateway.parts import CONNECTIONS, IN_FLIGHT, METRICS, PARTS, STOPPING, TRADER, GatewayParts
 from singlewindow.gateway.problems import Handler, answer_problems
 
 DRAIN_SECONDS = 20.0
@@ -60,7 +64,9 @@ ROUTES = (
     Route("GET", "/v1/messages/{id}", reading.show_message, "read"),
     Route("GET", "/v1/messages/{id}/receipt", reading.show_receipt, "read"),
     Route("GET", "/v1/messages/{id}/receipt/proof", reading.show_proof, "read"),
+    Route("GET", "/v1/checkpoints", checkpoints.list_checkpoints, "read"),
     Route("GET", "/v1/checkpoints/latest", reading.show_checkpoint, "read"),
+    Route("GET", "/v1/checkpoints/consistency", checkpoints.show_consistency, "read"),
     Route("GET", "/v1/cases/{id}", reading.show_case, "read"),
     Route("GET", "/v1/events", hearing.read_feed, "read"),
     Route("GET", "/v1/events/stream", hearing.stream_feed, "read"),
@@ -110,16 +116,34 @@ def build_application(parts: GatewayParts) -> web.Application:
     """The gateway over running parts. Serve it with `serving.serve` or `serving.listening`, which set its limits."""
     application = web.Application(middlewares=[observe, answer_problems])
     application[PARTS] = parts
-    application[IN_FLIGHT] = InFlight(
-        parts.settings.intake_limit, DiskWatch(parts.settings.data_dir, parts.settings.disk_reserve_bytes)
-    )
     application[METRICS] = Metrics()
     application[STOPPING] = asyncio.Event()
+    _limit_intake(application, parts)
     application.cleanup_ctx.append(_drain)
     for route in ROUTES:
         handler = require_scope(route.scope, route.handler) if route.scope else route.handler
         application.router.add_route(route.method, route.path, handler, expect_handler=_put_off_continue)
     return application
+
+
+def _limit_intake(application: web.Application, parts: GatewayParts) -> None:
+    settings, refused = parts.settings, application[METRICS].count_turned_away
+    disk = DiskWatch(settings.data_dir, settings.disk_reserve_bytes)
+    backlog = Backlog(settings.backlog_limit, partial(_count_tasks, parts))
+    application[IN_FLIGHT] = InFlight(settings.intake_limit, (disk, backlog), refused)
+    application[CONNECTIONS] = Connections(settings.connections_per_address, refused)
+    application.cleanup_ctx.append(partial(_watch, backlog))
+
+
+async def _count_tasks(parts: GatewayParts) -> int:
+    return sum(lane["depth"] for lane in await parts.tasks.depths())
+
+
+async def _watch(backlog: Backlog, _: web.Application) -> AsyncIterator[None]:
+    watching = asyncio.create_task(backlog.watch(), name="backlog")
+    yield
+    watching.cancel()
+    await asyncio.gather(watching, return_exceptions=True)
 
 
 @web.middleware

@@ -11,6 +11,9 @@ from aiohttp import web
 from singlewindow.gateway.refusals import HttpRefusal
 from singlewindow.settings import Settings
 
+PACE_SECONDS = 10.0
+"""Each time so long a part of the body at the least rate must have come: a stall is not borne to the deadline."""
+
 XML_TYPES = frozenset({"application/xml", "text/xml"})
 JSON_TYPES = frozenset({"application/json"})
 FORM_TYPES = frozenset({"application/x-www-form-urlencoded"})
@@ -37,7 +40,7 @@ async def read_body(request: web.Request, settings: Settings, media_types: froze
     if (request.content_length or 0) > limit:
         raise _too_large(limit)
     await _send_continue(request)
-    body = await _receive(request, limit, settings.body_timeout_seconds)
+    body = await _receive(request, settings)
     if zipped:
         body = await asyncio.to_thread(gunzip, body, limit)
     _check_charset(charset, body)
@@ -97,20 +100,45 @@ async def _send_continue(request: web.Request) -> None:
         request.writer.output_size = 0
 
 
-async def _receive(request: web.Request, limit: int, timeout_seconds: float) -> bytes:
+async def _receive(request: web.Request, settings: Settings) -> bytes:
     body = bytearray()
+    pace = _Pace(settings)
     try:
-        async with asyncio.timeout(timeout_seconds):
+        async with asyncio.timeout_at(pace.due_at) as deadline:
             while chunk := await request.content.readany():
                 body += chunk
-                if len(body) > limit:
-                    raise _too_large(limit)
+                if len(body) > settings.max_body_bytes:
+                    raise _too_large(settings.max_body_bytes)
+                deadline.reschedule(pace.advance(len(body)))
     except TimeoutError:
-        detail = f"the body was not complete within {timeout_seconds:g} seconds"
-        raise HttpRefusal(408, "request-timeout", detail, close=True) from None
+        raise HttpRefusal(408, "request-timeout", pace.explain(), close=True) from None
     except web.RequestPayloadError:
         raise HttpRefusal(400, "bad-http", "the body is not framed as HTTP demands", close=True) from None
     return bytes(body)
+
+
+class _Pace:
+    """When the next bytes are due: a quota within each PACE_SECONDS, everything within the body's deadline."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._limit_seconds = settings.body_timeout_seconds
+        self._rate = settings.body_bytes_per_second
+        self._end = asyncio.get_running_loop().time() + self._limit_seconds
+        self._quota, self.due_at = 0.0, self._end
+        self.advance(0)
+
+    def advance(self, received: int) -> float:
+        """So many bytes have come; the loop's time at which more must have."""
+        if self._rate and received >= self._quota:
+            self._quota = received + self._rate * PACE_SECONDS
+            self.due_at = min(self._end, asyncio.get_running_loop().time() + PACE_SECONDS)
+        return self.due_at
+
+    def explain(self) -> str:
+        """Which of the two was missed."""
+        if self.due_at < self._end:
+            return f"the body came slower than {self._rate} bytes a second"
+        return f"the body was not complete within {self._limit_seconds:g} seconds"
 
 
 def _check_charset(charset: str | None, body: bytes) -> None:

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 from uuid import UUID
 
-from singlewindow.errors import TraderMistake, Unavailable
-from singlewindow.gateway.disk_watch import DiskWatch
+from singlewindow.errors import SingleWindowError, TraderMistake, Unavailable
 
 Result = TypeVar("Result")
 
@@ -23,30 +22,55 @@ class TooManyAtOnce(TraderMistake):
     retry_after_seconds = 1
 
 
+class Watermark(Protocol):
+    """What may close intake for everybody: a disk that fills up, a backlog."""
+
+    def check(self) -> None:
+        """Raises Unavailable while intake is closed. Costs next to nothing: every submission asks."""
+        ...
+
+
 class InFlight:
     """Counts submissions in work, at most `limit`, and keeps started filings alive until they end.
 
     One trader gets at most half of the places: bodies that never come to their end must not keep others out.
     """
 
-    def __init__(self, limit: int, disk: DiskWatch | None = None) -> None:
-        self._limit, self._share, self._disk = limit, max(limit // 2, 1), disk
+    def __init__(
+        self, limit: int, watermarks: Sequence[Watermark] = (), on_refused: Callable[[str], None] = lambda _: None
+    ) -> None:
+        self._limit, self._share = limit, max(limit // 2, 1)
+        self._watermarks, self._on_refused = watermarks, on_refused
         self._admitted = 0
         self._of_trader: Counter[UUID] = Counter()
         self._kept: set[asyncio.Task[Any]] = set()
+
+    @property
+    def admitted(self) -> int:
+        """Submissions in work."""
+        return self._admitted
+
+    @property
+    def standing(self) -> str:
+        """The word `open`, or the code that every submission is refused with now."""
+        try:
+            self._check_everybody()
+        except Unavailable as error:
+            return error.code
+        return "open"
 
     @contextmanager
     def admit(self, trader: UUID) -> Iterator[None]:
         """A place for one submission of a trader.
 
-        Raises, before any work, Unavailable when all are taken, DiskFull, and TooManyAtOnce.
+        Raises, before any work, Unavailable when all are taken or a watermark is reached, and TooManyAtOnce.
         """
-        if self._disk is not None:
-            self._disk.check()
-        if self._admitted >= self._limit:
-            raise Unavailable("too many submissions are in work; try again shortly", retry_after_seconds=1)
-        if self._of_trader[trader] >= self._share:
-            raise TooManyAtOnce(f"{self._share} of your submissions are in work; send on as they are answered")
+        try:
+            self._check_everybody()
+            self._check_share(trader)
+        except SingleWindowError as error:
+            self._on_refused(error.code)
+            raise
         self._admitted += 1
         self._of_trader[trader] += 1
         try:
@@ -56,6 +80,16 @@ class InFlight:
             self._of_trader[trader] -= 1
             if not self._of_trader[trader]:
                 del self._of_trader[trader]
+
+    def _check_everybody(self) -> None:
+        for watermark in self._watermarks:
+            watermark.check()
+        if self._admitted >= self._limit:
+            raise Unavailable("too many submissions are in work; try again shortly", retry_after_seconds=1)
+
+    def _check_share(self, trader: UUID) -> None:
+        if self._of_trader[trader] >= self._share:
+            raise TooManyAtOnce(f"{self._share} of your submissions are in work; send on as they are answered")
 
     async def keep(self, work: Coroutine[Any, Any, Result]) -> Result:
         """Await work that runs to its end even if the caller is cancelled meanwhile."""

@@ -1,15 +1,18 @@
-"""The HTTP protocol with our limits: deadline for headers, and parser errors answered without echoing raw bytes."""
+"""The HTTP protocol with our limits: connections, a deadline for headers, parser errors told without raw bytes."""
 
 from __future__ import annotations
 
 import asyncio
-from typing import Any
+from http import HTTPStatus
+from typing import Any, cast
 
 import orjson
 from aiohttp import web
 from aiohttp.http import RawRequestMessage
 from aiohttp.http_exceptions import BadHttpMessage, HttpProcessingError, LineTooLong
 
+from singlewindow.errors import SingleWindowError
+from singlewindow.gateway.connections import Connections, network_of
 from singlewindow.gateway.problems import describe, render
 from singlewindow.gateway.refusals import HttpRefusal
 
@@ -26,32 +29,46 @@ MAX_TARGET_BYTES = 8191
 class GuardedProtocol(web.RequestHandler):
     """One connection. A request whose headers are not complete in time is answered 408 and cut off.
 
-    The first request's clock starts with the connection, each later one's with its first bytes.
+    The first request's clock starts with the connection, each later one's with its first bytes, also where they come
+    while the request before is still in work.
     """
 
-    def __init__(self, server: web.Server, *, header_timeout_seconds: float, **settings: Any) -> None:
+    def __init__(
+        self, server: web.Server, *, header_timeout_seconds: float, connections: Connections, **settings: Any
+    ) -> None:
         super().__init__(server, **settings)
         self._header_timeout = header_timeout_seconds
         self._header_deadline: asyncio.TimerHandle | None = None
+        self._connections = connections
+        self._address: str | None = None
 
     def data_received(self, data: bytes) -> None:
         """Feed the parser; the first bytes of a request start its clock, its last header stops it."""
-        before = self._request_count
+        before, headers = self._request_count, self._awaits_headers()
         super().data_received(data)
         if self._request_count > before:
             self._stop_clock()
-        elif self._waiter is not None and not self._waiter.done() and data:
+        elif headers and data:
             self._start_clock()
         self._break_body()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Somebody connected: who never says anything is cut off like who never ends his headers."""
+        address = network_of(transport.get_extra_info("peername"))
+        refusal = self._connections.enter(address)
+        if refusal is not None:
+            self._turn_away(transport, refusal)
+            return
+        self._address = address
         super().connection_made(transport)
         self._start_clock()
 
     def connection_lost(self, exc: BaseException | None) -> None:
         """The peer has gone."""
         self._stop_clock()
+        if self._address is not None:
+            self._connections.leave(self._address)
+            self._address = None
         super().connection_lost(exc)
 
     def handle_error(
@@ -67,6 +84,22 @@ class GuardedProtocol(web.RequestHandler):
         response.force_close()
         return response
 
+    def _turn_away(self, transport: asyncio.BaseTransport, refusal: SingleWindowError) -> None:
+        """Say why and hang up; as nothing was begun, aiohttp's server never hears of this connection."""
+        self.force_close()
+        # uvloop's transports are of no class of asyncio's
+        cast("asyncio.Transport", transport).write(_raw_answer(refusal))
+        transport.close()
+
+    def _awaits_headers(self) -> bool:
+        """Whether the next bytes belong to a request's headers, because no body is on its way."""
+        if self._messages:
+            return self._messages[-1][1].is_eof()
+        if self._waiter is not None:
+            return not self._waiter.done()
+        request = self._current_request
+        return request is not None and request.content.is_eof()
+
     def _start_clock(self) -> None:
         if self._header_deadline is None:
             loop = asyncio.get_running_loop()
@@ -78,8 +111,13 @@ class GuardedProtocol(web.RequestHandler):
             self._header_deadline = None
 
     def _give_up(self) -> None:
+        if self._request_in_progress:
+            # its answer comes first, and is the last one here
+            self.close()
+            return
         if self.transport is not None:
-            self.transport.write(_late_answer(self._header_timeout))
+            detail = f"the headers were not complete within {self._header_timeout:g} seconds"
+            self.transport.write(_raw_answer(HttpRefusal(408, "request-timeout", detail)))
         self.force_close()
 
     def _break_body(self) -> None:
@@ -94,15 +132,16 @@ class GuardedProtocol(web.RequestHandler):
 class GuardedServer(web.Server):
     """Makes one GuardedProtocol per connection."""
 
-    def __init__(self, server: web.Server, *, header_timeout_seconds: float) -> None:
+    def __init__(self, server: web.Server, *, header_timeout_seconds: float, connections: Connections) -> None:
         super().__init__(server.request_handler, request_factory=server.request_factory)
-        self._header_timeout = header_timeout_seconds
+        self._header_timeout, self._open_connections = header_timeout_seconds, connections
 
     def __call__(self) -> web.RequestHandler:
         """The protocol of a new connection."""
         return GuardedProtocol(
             self,
             header_timeout_seconds=self._header_timeout,
+            connections=self._open_connections,
             loop=asyncio.get_running_loop(),
             keepalive_timeout=KEEPALIVE_SECONDS,
             lingering_time=LINGERING_SECONDS,
@@ -118,13 +157,20 @@ class GuardedRunner(web.AppRunner):
     """Runs an application on a GuardedServer."""
 
     def __init__(
-        self, application: web.Application, *, header_timeout_seconds: float, shutdown_timeout_seconds: float
+        self,
+        application: web.Application,
+        *,
+        header_timeout_seconds: float,
+        shutdown_timeout_seconds: float,
+        connections: Connections,
     ) -> None:
         super().__init__(application, shutdown_timeout=shutdown_timeout_seconds)
-        self._header_timeout = header_timeout_seconds
+        self._header_timeout, self._connections = header_timeout_seconds, connections
 
     async def _make_server(self) -> web.Server:
-        return GuardedServer(await super()._make_server(), header_timeout_seconds=self._header_timeout)
+        return GuardedServer(
+            await super()._make_server(), header_timeout_seconds=self._header_timeout, connections=self._connections
+        )
 
 
 def _explain(error: BaseException | None) -> HttpRefusal:
@@ -141,8 +187,16 @@ def _own_fault(status: int) -> HttpRefusal:
     return HttpRefusal(status, "internal", "the fault is ours")
 
 
-def _late_answer(timeout_seconds: float) -> bytes:
-    detail = f"the headers were not complete within {timeout_seconds:g} seconds"
-    body = orjson.dumps(describe(HttpRefusal(408, "request-timeout", detail)))
-    head = f"HTTP/1.1 408 Request Timeout\r\nContent-Length: {len(body)}\r\nConnection: close\r\n"
-    return head.encode() + b"Content-Type: application/problem+json\r\n\r\n" + body
+def _raw_answer(error: SingleWindowError) -> bytes:
+    """A problem for who has made no request that could be answered; the connection ends with it."""
+    problem = describe(error)
+    body = orjson.dumps(problem)
+    after = getattr(error, "retry_after_seconds", None)
+    lines = (
+        f"HTTP/1.1 {problem['status']} {HTTPStatus(problem['status']).phrase}",
+        "Content-Type: application/problem+json",
+        f"Content-Length: {len(body)}",
+        "Connection: close",
+        *(() if after is None else (f"Retry-After: {after}",)),
+    )
+    return "\r\n".join(lines).encode() + b"\r\n\r\n" + body

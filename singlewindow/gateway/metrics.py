@@ -39,6 +39,16 @@ class Metrics:
         )
         self._age = Gauge("singlewindow_queue_age_seconds", "Age of a lane's oldest task", ["lane"], registry=registry)
 
+        self._refused = Counter(
+            "singlewindow_turned_away", "Submissions and connections refused unread", ["process", "code"],
+            registry=registry,
+        )  # fmt: skip
+        self._intake_open = Gauge(
+            "singlewindow_intake_open", "0 while everybody's submissions are refused", ["process"], registry=registry
+        )
+        self._admitted = Gauge("singlewindow_intake_in_work", "Submissions in work", ["process"], registry=registry)
+        self._connections = Gauge("singlewindow_connections", "Open connections", ["process"], registry=registry)
+
     def count_request(self, method: str, route: str, *, status: int, seconds: float) -> None:
         """One request answered."""
         self._requests.labels(self._process, method, route, str(status)).inc()
@@ -52,6 +62,16 @@ class Metrics:
     def count_refused_log_in(self) -> None:
         """A request without a valid key or password."""
         self._log_ins.labels(self._process).inc()
+
+    def count_turned_away(self, code: str) -> None:
+        """A submission or a connection refused before anything of it was read, by its problem code."""
+        self._refused.labels(self._process, code).inc()
+
+    def show_intake(self, *, is_open: bool, in_work: int, connections: int) -> None:
+        """How this process's intake stands."""
+        self._intake_open.labels(self._process).set(is_open)
+        self._admitted.labels(self._process).set(in_work)
+        self._connections.labels(self._process).set(connections)
 
     def show_queue(self, lanes: Iterable[Mapping[str, Any]]) -> None:
         """The lanes as the ledger counts them: `lane`, `depth` and `oldest` (a time)."""

@@ -11,7 +11,7 @@ from aiohttp import web
 from singlewindow.errors import SingleWindowError, Unavailable
 from singlewindow.gateway.answers import answer_json, read_id
 from singlewindow.gateway.objects import read_object
-from singlewindow.gateway.parts import METRICS, PARTS, STOPPING, Check
+from singlewindow.gateway.parts import CONNECTIONS, IN_FLIGHT, METRICS, PARTS, STOPPING, Check
 from singlewindow.gateway.refusals import HttpRefusal, not_found
 from singlewindow.ledger.traders import SCOPES
 
@@ -31,21 +31,28 @@ async def show_liveness(_request: web.Request) -> web.Response:
 
 
 async def show_readiness(request: web.Request) -> web.Response:
-    """200 when every part serves, else 503 naming the parts that do not. Valkey only makes us faster."""
+    """200 when every part serves, else 503 naming the parts that do not. Valkey only makes us faster.
+
+    A closed intake is told and makes nobody unready: what is stored can be read and heard all the same.
+    """
     checks = request.app[PARTS].checks
     results = dict(zip(checks, await asyncio.gather(*map(_check, checks.values())), strict=True))
     if request.app[STOPPING].is_set():
         results["process"] = "shutting down"
     ready = all(result == "ready" for result in results.values())
     notices = "connected" if request.app[PARTS].bus.connected else "polling"
-    described = {"parts": results, "notifications": notices, "process": os.getpid()}
+    intake = request.app[IN_FLIGHT].standing
+    described = {"parts": results, "intake": intake, "notifications": notices, "process": os.getpid()}
     report = {"status": "ready" if ready else "not ready", **described}
     return answer_json(report, status=200 if ready else 503, headers=None if ready else {"Retry-After": "2"})
 
 
 async def show_metrics(request: web.Request) -> web.Response:
     """Prometheus text; queues, agencies and dead letters are left out while the ledger is away."""
-    metrics, parts = request.app[METRICS], request.app[PARTS]
+    metrics, parts, intake = request.app[METRICS], request.app[PARTS], request.app[IN_FLIGHT]
+    metrics.show_intake(
+        is_open=intake.standing == "open", in_work=intake.admitted, connections=request.app[CONNECTIONS].open
+    )
     try:
         metrics.show_queue(await parts.tasks.depths())
         away = {state.agency: state.away for state in await parts.agency_states.read()}

@@ -10,11 +10,13 @@ from typing import Protocol
 from aiohttp import web
 
 from singlewindow.gateway.bus import Bus
+from singlewindow.gateway.connections import Connections
 from singlewindow.gateway.in_flight import InFlight
 from singlewindow.gateway.metrics import Metrics
 from singlewindow.ledger.agency_state import AgencyStates
 from singlewindow.ledger.dead_letters import DeadLetters
 from singlewindow.ledger.deliveries import Deliveries
+from singlewindow.ledger.heads import Heads
 from singlewindow.ledger.intake import Intake
 from singlewindow.ledger.outcomes import Word
 from singlewindow.ledger.reading import Reader
@@ -74,6 +76,7 @@ class GatewayParts:
     agency_states: AgencyStates
     webhooks: Webhooks
     deliveries: Deliveries
+    heads: Heads
     door: Judge
     sets: Mapping[str, MessageSet]
     bus: Bus
@@ -94,6 +97,7 @@ class GatewayParts:
 
 PARTS = web.AppKey("parts", GatewayParts)
 IN_FLIGHT = web.AppKey("in_flight", InFlight)
+CONNECTIONS = web.AppKey("connections", Connections)
 METRICS = web.AppKey("metrics", Metrics)
 STOPPING = web.AppKey("stopping", asyncio.Event)
 """Set once the process has been told to end: not ready any more, long waits are cut short."""

@@ -12,8 +12,9 @@ from contextlib import asynccontextmanager
 import structlog
 from aiohttp import web
 
+from singlewindow.gateway.connections import raise_descriptor_limit
 from singlewindow.gateway.limits import GuardedRunner
-from singlewindow.gateway.parts import STOPPING
+from singlewindow.gateway.parts import CONNECTIONS, STOPPING
 from singlewindow.settings import Settings
 
 SHUTDOWN_SECONDS = 20.0
@@ -41,6 +42,7 @@ async def serve(
     port. A second signal changes nothing.
     """
     stop = stop or _stop_on_signals()
+    raise_descriptor_limit()
     async with listening(application, settings, listener=listener, reuse_port=reuse_port) as url:
         log.info("gateway.listening", url=url)
         await stop.wait()
@@ -60,6 +62,7 @@ async def listening(
         application,
         header_timeout_seconds=settings.header_timeout_seconds,
         shutdown_timeout_seconds=SHUTDOWN_SECONDS,
+        connections=application[CONNECTIONS],
     )
     await runner.setup()
     try:

@@ -7,11 +7,11 @@ from uuid import UUID
 
 from singlewindow.errors import SingleWindowError, TraderMistake
 from singlewindow.ledger.database import Connection, Record, query
-from singlewindow.messages.merkle import inclusion_path, known_nodes
+from singlewindow.messages.merkle import consistency_path, inclusion_path, known_nodes
 from singlewindow.messages.proofs import EventLeaf, canonical_json
 
 LONGEST_REACH = 200_000
-"""How many events may lie between a receipt and the checkpoint it is proven under: what one proof may read."""
+"""How many events one proof may read: from a receipt to its checkpoint, or from a checkpoint to a later one."""
 
 
 class NotSealedYet(SingleWindowError):
@@ -28,6 +28,12 @@ class NoSuchHead(TraderMistake):
 
     code = "no-such-checkpoint"
     status = 404
+
+
+class TooFarApart(TraderMistake):
+    """More events lie between two heads than one proof may read; becomes 400."""
+
+    code = "bad-parameter"
 
 
 async def read_proof(
@@ -49,6 +55,26 @@ async def read_proof(
         "tree_size": checkpoint["size"],
         "path": [node.hex() for node in path],
         "checkpoint": checkpoint["signature"],
+    }
+
+
+async def read_extension(connection: Connection, trader: UUID, *, earlier: int, later: int) -> dict[str, Any] | None:
+    """The proof that a trader's head over `later` events begins with the one over `earlier`, both as they were signed.
+
+    None where one of them was never signed. Raises TooFarApart.
+    """
+    if later - earlier > LONGEST_REACH:
+        raise TooFarApart(f"ask in steps of at most {LONGEST_REACH} events, from checkpoint to checkpoint")
+    first = await connection.fetchrow(query("checkpoint_of_size"), trader, earlier)
+    second = await connection.fetchrow(query("checkpoint_of_size"), trader, later)
+    if first is None or second is None or earlier > later:
+        return None
+    leaves = await connection.fetch(query("read_leaves"), trader, earlier, later)
+    nodes = known_nodes(first["frontier"], earlier, [leaf["leaf"] for leaf in leaves])
+    return {
+        "earlier": first["signature"],
+        "later": second["signature"],
+        "path": [node.hex() for node in consistency_path(nodes, earlier, later)],
     }
 
 

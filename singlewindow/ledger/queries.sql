@@ -581,21 +581,21 @@ SELECT size, frontier FROM checkpoint WHERE trader = $1 AND size < $2 ORDER BY s
 
 -- name: audit_events
 -- A page of a trader's feed with all that the leaves commit to; an event that is gone has no id.
-SELECT f.seq, f.leaf, e.* FROM feed f LEFT JOIN event e ON e.id = f.event_id
+SELECT f.seq, f.event_id, f.leaf, e.* FROM feed f LEFT JOIN event e ON e.id = f.event_id
 WHERE f.trader = $1 AND f.seq > $2 ORDER BY f.seq LIMIT $3
 
 -- name: audit_checkpoints
 -- All heads of a trader.
 SELECT size, root, signature FROM checkpoint WHERE trader = $1 ORDER BY size
 
+-- name: audit_heads
+-- A page of a trader's heads with all that is stored of them.
+SELECT size, root, frontier, signature FROM checkpoint WHERE trader = $1 AND size > $2 ORDER BY size LIMIT $3
+
 -- name: audit_traders
 -- Everybody who has, or should have, a history.
 SELECT trader FROM feed_counter UNION SELECT trader FROM feed UNION SELECT trader FROM checkpoint
 UNION SELECT trader FROM message ORDER BY trader
-
--- name: name_events
--- The ids of events by their numbers.
-SELECT seq, event_id FROM feed WHERE trader = $1 AND seq = ANY($2::bigint[])
 
 -- name: audit_counter
 -- A row when a trader's feed is longer or shorter than what was numbered.
@@ -605,17 +605,37 @@ FROM (SELECT coalesce(max(last_seq), 0) AS last_seq FROM feed_counter WHERE trad
 WHERE c.last_seq <> f.told
 
 -- name: audit_messages
--- A page of a trader's messages with their bytes, their declarations and the hash of the receipt in the feed.
-SELECT m.*, b.content, b.erased_at, e.data->>'receipt_sha256' AS committed,
-    ARRAY(SELECT d.id FROM declaration d WHERE d.message_id = m.id) AS declarations
-FROM message m LEFT JOIN body b ON b.id = m.id
+-- A page of a trader's messages with the hashes of their bytes and of the receipt in the feed.
+SELECT m.*, b.id AS body_id, pg_catalog.sha256(b.content) AS content_sha256, b.erased_at,
+    e.data->>'receipt_sha256' AS committed, x.sha256 AS derived_sha256,
+    pg_catalog.sha256(x.content) AS derived_content_sha256
+FROM message m LEFT JOIN body b ON b.id = m.id LEFT JOIN derived x ON x.message_id = m.id
     LEFT JOIN feed f ON f.trader = m.trader AND f.message_id = m.id LEFT JOIN event e ON e.id = f.event_id
 WHERE m.trader = $1 AND m.id > $2 ORDER BY m.id LIMIT $3
+
+-- name: audit_declarations
+-- The declarations of these messages, each with the states that its events lead to: entered once more than left.
+SELECT d.id, d.message_id, d.trader, d.ordinal, d.kind, d.keys, d.state, ARRAY(
+    SELECT s.state FROM event e, LATERAL (VALUES (e.data->>'state', 1), (e.data->>'previous', -1)) AS s(state, step)
+    WHERE e.declaration_id = d.id AND e.type = 'state' AND s.state IS NOT NULL
+    GROUP BY s.state HAVING sum(s.step) > 0) AS told
+FROM declaration d WHERE d.message_id = ANY($1::uuid[])
 
 -- name: audit_lost_messages
 -- Receipts in the feed whose message is no longer there, or is another trader's.
 SELECT f.seq, f.message_id FROM feed f LEFT JOIN message m ON m.id = f.message_id AND m.trader = f.trader
 WHERE f.trader = $1 AND f.message_id IS NOT NULL AND m.id IS NULL ORDER BY f.seq
+
+-- name: audit_unnumbered
+-- Events that stand in no feed of their trader; of one trader, or of all.
+SELECT e.id, e.trader FROM event e
+WHERE ($1::uuid IS NULL OR e.trader = $1)
+  AND NOT EXISTS (SELECT 1 FROM feed f WHERE f.event_id = e.id AND f.trader = e.trader) ORDER BY e.id
+
+-- name: audit_unfiled
+-- Declarations whose message is not there, or is another trader's; of one trader, or of all.
+SELECT d.id, d.trader FROM declaration d LEFT JOIN message m ON m.id = d.message_id AND m.trader = d.trader
+WHERE ($1::uuid IS NULL OR d.trader = $1) AND m.id IS NULL ORDER BY d.id
 
 -- name: latest_checkpoint
 -- The newest head of a trader.
@@ -623,7 +643,11 @@ SELECT size, root, sealed_at, signature FROM checkpoint WHERE trader = $1 ORDER 
 
 -- name: checkpoint_of_size
 -- The head over exactly so many events.
-SELECT size, signature FROM checkpoint WHERE trader = $1 AND size = $2
+SELECT size, frontier, signature FROM checkpoint WHERE trader = $1 AND size = $2
+
+-- name: list_checkpoints
+-- A page of a trader's heads, oldest first.
+SELECT size, root, sealed_at, signature FROM checkpoint WHERE trader = $1 AND size > $2 ORDER BY size LIMIT $3
 
 -- ── traders ─────────────────────────────────────────────────────────────────
 

@@ -1,4 +1,5 @@
-"""Merkle trees as RFC 6962 (2.1) defines them, over SHA-256: roots that grow, and proofs that a leaf is in a tree.
+"""Merkle trees as RFC 6962 (2.1) defines them, over SHA-256: roots that grow, and proofs: a leaf is in a tree, a
+tree is the beginning of a later one.
 
 A tree is never held whole. Its *frontier*, the roots of its perfect subtrees from the left (one for each bit of its
 size), is enough to add leaves, to find the root, and to prove any leaf added later.
@@ -8,12 +9,21 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 
 EMPTY_ROOT = hashlib.sha256().digest()
 """The root of a tree without leaves."""
 
 Span = tuple[int, int]
 """The leaves under a node: index of the first, and of the one after the last."""
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """A tree of `size` leaves as it is told to others."""
+
+    size: int
+    root: bytes
 
 
 def leaf_hash(entry: bytes) -> bytes:
@@ -90,6 +100,48 @@ def verify_inclusion(leaf: bytes, index: int, *, size: int, path: Sequence[bytes
             node = node_hash(node, beside)
         place, last = place >> 1, last >> 1
     return last == 0 and node == root
+
+
+def consistency_path(nodes: Mapping[Span, bytes], earlier: int, later: int) -> list[bytes]:
+    """The hashes that lead from the root of the first `earlier` leaves to that of `later`; empty for equal sizes.
+
+    Known nodes are enough when they hold the frontier at `earlier` and every leaf after it. KeyError if one is unknown.
+    """
+    path, start, end = [], 0, later
+    while end > earlier:
+        middle = _middle(start, end)
+        if earlier <= middle:
+            path.append(_subtree(nodes, middle, end))
+            end = middle
+        else:
+            path.append(_subtree(nodes, start, middle))
+            start = middle
+    # whoever checks holds the earlier root itself, which this is when nothing was left of it
+    return ([_subtree(nodes, start, end)] if start else []) + path[::-1]
+
+
+def verify_consistency(earlier: Head, later: Head, path: Sequence[bytes]) -> bool:
+    """Whether the later tree begins with exactly the leaves of the earlier one. By RFC 9162, 2.1.4.2."""
+    if not 0 < earlier.size < later.size:
+        return earlier == later and not path
+    climbing = [earlier.root, *path] if earlier.size & (earlier.size - 1) == 0 else list(path)
+    if not climbing:
+        return False
+    place, last = earlier.size - 1, later.size - 1
+    while place & 1:
+        place, last = place >> 1, last >> 1
+    before = after = climbing[0]
+    for beside in climbing[1:]:
+        if last == 0:
+            return False
+        if place & 1 or place == last:
+            before, after = node_hash(beside, before), node_hash(beside, after)
+            while not place & 1 and place:
+                place, last = place >> 1, last >> 1
+        else:
+            after = node_hash(after, beside)
+        place, last = place >> 1, last >> 1
+    return last == 0 and (before, after) == (earlier.root, later.root)
 
 
 def _middle(start: int, end: int) -> int:

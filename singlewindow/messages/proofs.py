@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -18,7 +19,7 @@ from uuid import UUID
 import orjson
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-from singlewindow.messages.merkle import leaf_hash, verify_inclusion
+from singlewindow.messages.merkle import Head, leaf_hash, verify_consistency, verify_inclusion
 from singlewindow.messages.receipts import ReceiptInvalid, verify_compact
 
 CHECKPOINT = "checkpoint+jws"
@@ -89,6 +90,31 @@ def read_checkpoint(kept: bytes, key: Ed25519PublicKey) -> dict[str, Any]:
     except (ValueError, KeyError, TypeError) as error:
         raise ReceiptInvalid(f"not a checkpoint: {error}") from error
     return verify_checkpoint(str(token), key)
+
+
+def verify_extension(stated: bytes, key: Ed25519PublicKey) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The two heads of a consistency proof, the later shown to begin with all that the earlier was signed over.
+
+    Raises ReceiptInvalid.
+    """
+    try:
+        proof = json.loads(stated)
+        tokens, path = (str(proof["earlier"]), str(proof["later"])), [bytes.fromhex(node) for node in proof["path"]]
+    except (ValueError, KeyError, TypeError) as error:
+        raise ReceiptInvalid(f"not a consistency proof: {error}") from error
+    earlier, later = (verify_checkpoint(token, key) for token in tokens)
+    if earlier["trader"] != later["trader"]:
+        raise ReceiptInvalid("the two checkpoints are of different traders")
+    if not verify_consistency(head_of(earlier), head_of(later), path):
+        raise ReceiptInvalid(
+            f"the head over {later['size']} events does not begin with the {earlier['size']} that were signed before"
+        )
+    return earlier, later
+
+
+def head_of(checkpoint: Mapping[str, Any]) -> Head:
+    """Size and root of a checkpoint's payload."""
+    return Head(int(checkpoint["size"]), bytes.fromhex(checkpoint["root"]))
 
 
 def verify_proof(proof: bytes, receipt: bytes, key: Ed25519PublicKey) -> dict[str, Any]:

@@ -38,11 +38,11 @@ class Chain:
         """Base address of the sandbox agencies."""
         return self.agencies["customs"].rpartition("/customs")[0]
 
-    def effects(self) -> list[dict[str, Any]]:
-        """The effects the sandbox agencies wrote, each synced before its answer."""
+    def effects(self, kind: str = "effect") -> list[dict[str, Any]]:
+        """The effects the sandbox agencies wrote, or lines of another kind, each synced before its answer."""
         path = self.data / "sandbox" / "effects.jsonl"
         lines = path.read_text("utf-8").splitlines() if path.exists() else []
-        return [entry for entry in map(json.loads, lines) if entry.get("kind") == "effect"]
+        return [entry for entry in map(json.loads, lines) if entry.get("kind") == kind]
 
 
 @contextmanager

@@ -23,6 +23,7 @@ from singlewindow.ledger.agency_state import AgencyStates
 from singlewindow.ledger.database import Database
 from singlewindow.ledger.dead_letters import DeadLetters
 from singlewindow.ledger.deliveries import Deliveries
+from singlewindow.ledger.heads import Heads
 from singlewindow.ledger.intake import Intake
 from singlewindow.ledger.migrating import migrate
 from singlewindow.ledger.outcomes import Word
@@ -148,6 +149,7 @@ async def _build_parts(stack: AsyncExitStack, database: Database, bus: Bus, sett
         AgencyStates(database),
         webhooks,
         Deliveries(database, webhooks, clock, ids),
+        Heads(database),
         door,
         sets,
         bus,

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
+import aiohttp
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 from lxml import etree
@@ -197,6 +198,15 @@ class Stage:
         return [line for line in lines if line["kind"] == kind]
 
 
+async def ask_control(sandbox: Stage, path: str, body: object = None, *, method: str = "") -> tuple[int, object]:
+    """Call the control API: GET without a body and POST with one unless `method` says otherwise."""
+    async with aiohttp.ClientSession() as client:
+        method = method or ("GET" if body is None else "POST")
+        async with client.request(method, f"{sandbox.url}/sandbox/{path}", json=body) as reply:
+            text = await reply.text()
+            return reply.status, json.loads(text) if reply.content_type.endswith("json") else text
+
+
 def status_of(answer: Answer) -> str:
     assert answer.notice is not None
     assert answer.notice.document is not None
@@ -206,11 +216,15 @@ def status_of(answer: Answer) -> str:
 
 @asynccontextmanager
 async def stage(
-    data_dir: Path, window: SingleWindow, window_url: str, *, delay_ms: str = "0-20"
+    data_dir: Path, window: SingleWindow, window_url: str, *, delay_ms: str = "0-20", scenario: Path | None = None
 ) -> AsyncIterator[Stage]:
     """A sandbox in this process."""
     settings = Settings(
-        data_dir=data_dir, agencies_url="http://127.0.0.1:0", agency_secret=SECRET, sandbox_delay_ms=delay_ms
+        data_dir=data_dir,
+        agencies_url="http://127.0.0.1:0",
+        agency_secret=SECRET,
+        sandbox_delay_ms=delay_ms,
+        sandbox_scenario=scenario,
     )
     async with open_sandbox(settings, notify_url=window_url) as (url, _), connected(url, data_dir, window) as running:
         yield running

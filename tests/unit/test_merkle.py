@@ -10,12 +10,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from singlewindow.messages.merkle import (
+    Head,
+    consistency_path,
     grow,
     inclusion_path,
     known_nodes,
     leaf_hash,
     node_hash,
     root_of,
+    verify_consistency,
     verify_inclusion,
 )
 
@@ -127,3 +130,59 @@ def test_a_root_of_another_size_does_not_verify(data: st.DataObject) -> None:
 def test_a_node_that_is_not_known_cannot_be_proven() -> None:
     with pytest.raises(KeyError):
         inclusion_path({}, 1, 3)
+
+
+def head(size: int) -> Head:
+    return Head(size, defined_root(leaves(size)))
+
+
+def defined_consistency(earlier: int, hashes: Sequence[bytes], *, whole: bool = True) -> list[bytes]:
+    """The proof by the words of RFC 6962, 2.1.2."""
+    if earlier == len(hashes):
+        return [] if whole else [defined_root(hashes)]
+    split = max(1 << power for power in range(20) if 1 << power < len(hashes))
+    if earlier <= split:
+        return [*defined_consistency(earlier, hashes[:split], whole=whole), defined_root(hashes[split:])]
+    return [*defined_consistency(earlier - split, hashes[split:], whole=False), defined_root(hashes[:split])]
+
+
+def lead(earlier: int, later: int) -> list[bytes]:
+    """The path between two trees, from the frontier of the earlier and the leaves after it alone."""
+    hashes = leaves(later)
+    nodes = known_nodes(grow([], 0, hashes[:earlier]), earlier, hashes[earlier:])
+    return consistency_path(nodes, earlier, later)
+
+
+two_sizes = st.tuples(st.integers(1, 200), st.integers(1, 200)).map(sorted).map(tuple)
+
+
+@given(two_sizes)
+def test_the_way_from_a_tree_to_a_later_one_is_that_of_the_rfc_and_verifies(sizes: tuple[int, int]) -> None:
+    path = lead(*sizes)
+    assert path == defined_consistency(sizes[0], leaves(sizes[1]))
+    assert verify_consistency(head(sizes[0]), head(sizes[1]), path)
+
+
+@given(two_sizes, st.data())
+def test_a_tree_that_does_not_begin_with_the_earlier_one_does_not_verify(
+    sizes: tuple[int, int], data: st.DataObject
+) -> None:
+    earlier, later = sizes
+    altered = leaves(later)
+    altered[data.draw(st.integers(0, earlier - 1))] = leaf_hash(b"other")
+    path = defined_consistency(earlier, altered)
+    assert not verify_consistency(head(earlier), Head(later, defined_root(altered)), path)
+
+
+@given(two_sizes, st.data())
+def test_a_changed_way_or_other_sizes_do_not_verify(sizes: tuple[int, int], data: st.DataObject) -> None:
+    earlier, later = sizes
+    path = lead(earlier, later)
+    other = data.draw(st.sampled_from([size for size in (earlier - 1, earlier + 1, 0) if size != earlier]))
+    assert not verify_consistency(Head(other, head(earlier).root), head(later), path)
+    assert not verify_consistency(head(earlier), head(later), [*path, leaf_hash(b"other")])
+    assert verify_consistency(head(later), head(earlier), path) == (earlier == later)
+    for place in range(len(path)):
+        changed = [*path[:place], leaf_hash(b"other"), *path[place + 1 :]]
+        assert not verify_consistency(head(earlier), head(later), changed)
+        assert not verify_consistency(head(earlier), head(later), path[:place] + path[place + 1 :])

@@ -8,13 +8,16 @@ from datetime import UTC, datetime
 
 import pytest
 
+from singlewindow.adapters.sandbox.delays import read_range, spread_ms
 from singlewindow.adapters.sandbox.documents import write_document
 from singlewindow.adapters.sandbox.magic import MAGIC, WORDS, read_magic
-from singlewindow.adapters.sandbox.numbers import Numbers, Pace, ceb_time, check_digit
+from singlewindow.adapters.sandbox.numbers import Numbers, ceb_time, check_digit
 from singlewindow.adapters.sandbox.papers import PAPERS
 from singlewindow.adapters.sandbox.parcels import Parcels
 from singlewindow.adapters.sandbox.records import Decision, Request, describe, recall
 from singlewindow.adapters.sandbox.register import Register
+from singlewindow.adapters.sandbox.scenario import Scenario
+from singlewindow.adapters.sandbox.story import Story
 from singlewindow.errors import ConfigurationError
 
 START_MS = 1_770_000_000_000
@@ -47,7 +50,7 @@ def order(at_ms: int) -> Request:
 
 
 def desk() -> Register:
-    return Register({"customs": Parcels(Pace("50-300"), Numbers())})
+    return Register({"customs": Parcels(Numbers())})
 
 
 def statuses(decisions: list[Decision]) -> dict[str, list[str]]:
@@ -83,24 +86,25 @@ def test_a_replay_from_the_journal_says_the_same() -> None:
 
 
 def test_decisions_take_their_time_within_the_range() -> None:
-    pace = Pace("50-300")
+    story = Story(Scenario(), read_range("50-300"))
     for number in range(500):
-        offsets = pace.offsets_ms(f"task-{number}", 3)
+        asked = story.cast(inventory(START_MS, copNo=f"INV-{number}"))
+        offsets = spread_ms(asked, 3)
         assert offsets == sorted(offsets)
         assert 50 <= offsets[-1] <= 300
-        assert offsets == pace.offsets_ms(f"task-{number}", 3)
-    assert Pace("0-0").offsets_ms("task", 2) == [0, 0]
-    assert pace.offsets_ms("a", 3) != Pace("50-300", seed="other").offsets_ms("a", 3)
+        assert spread_ms(story.cast(inventory(START_MS + 1, copNo=f"INV-{number}")), 3) == offsets
+    assert spread_ms(order(START_MS), 2) == [0, 0]
+    assert spread_ms(order(START_MS), 0) == []
 
 
 @pytest.mark.parametrize("range_ms", ["", "fast", "300-50", "50"])
 def test_a_range_that_is_none_is_refused(range_ms: str) -> None:
     with pytest.raises(ConfigurationError, match="50-300"):
-        Pace(range_ms)
+        read_range(range_ms)
 
 
 def test_return_times_rise_even_when_nothing_takes_time() -> None:
-    register = Register({"customs": Parcels(Pace("0-0"), Numbers())})
+    register = Register({"customs": Parcels(Numbers())})
     decision = register.take(inventory(START_MS))
     times = [one.statement.values["returnTime"] for one in (decision.answer, *decision.notices)]
     assert times == sorted(set(times))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from singlewindow.adapters.sandbox.magic import read_magic
+from singlewindow.adapters.sandbox.magic import words_of
 from singlewindow.adapters.sandbox.numbers import iso_time
 from singlewindow.adapters.sandbox.records import NO_FIELDS, Notice, Request, Statement
 
@@ -33,7 +33,7 @@ class Conversation:
     @property
     def words(self) -> frozenset[str]:
         """The magic words that this agency acts by."""
-        return read_magic(self.request.reference, self.request.agency)
+        return words_of(self.request)
 
     def say(
         self,

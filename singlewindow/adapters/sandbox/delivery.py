@@ -47,6 +47,16 @@ class Feed:
             self.issue(notice)
         self._last = number
 
+    @property
+    def last(self) -> int:
+        """The number given last, 0 before the first."""
+        return self._last
+
+    def clear(self) -> None:
+        """Forget every notice; numbers go on from the last."""
+        self._issued.clear()
+        self.settle(self._last)
+
     def after(self, cursor: int, limit: int) -> list[tuple[int, Notice]]:
         """Up to `limit` notices after a number."""
         first = self._issued[0][0] if self._issued else 1
@@ -83,6 +93,10 @@ class Timetable:
             heapq.heappush(self._heap, (notice.due_ms, next(self._order), notice))
         if self._heap and (before is None or self._heap[0][0] < before):
             self._earlier.set()
+
+    def clear(self) -> None:
+        """Forget what is planned."""
+        self._heap.clear()
 
     async def run(self) -> None:
         """Issue until cancelled."""

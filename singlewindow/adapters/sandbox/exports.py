@@ -16,7 +16,8 @@ from singlewindow.adapters.sandbox.consignments import (
     Conversation,
     begin,
 )
-from singlewindow.adapters.sandbox.numbers import Numbers, Pace
+from singlewindow.adapters.sandbox.delays import spread_ms
+from singlewindow.adapters.sandbox.numbers import Numbers
 from singlewindow.adapters.sandbox.records import Decision, Notice, Request
 
 DECLARE, EXIT = "declare", "exit"
@@ -42,8 +43,8 @@ _REJECTED_ELEMENT = "/ExportDeclaration/GoodsItem[1]/CommodityCode"
 class Exports:
     """Customs' desk for export-1."""
 
-    def __init__(self, pace: Pace, numbers: Numbers, consignments: Consignments) -> None:
-        self._pace, self._numbers, self._consignments = pace, numbers, consignments
+    def __init__(self, numbers: Numbers, consignments: Consignments) -> None:
+        self._numbers, self._consignments = numbers, consignments
 
     def take(self, request: Request) -> Decision:
         """Decide on a declaration, on its exit, or on a message that points to it."""
@@ -70,13 +71,13 @@ class Exports:
         path = _choose_path(conversation)
         request = conversation.request
         notices = []
-        for status, offset_ms in zip(path, self._pace.offsets_ms(request.task_id, len(path)), strict=True):
+        for status, offset_ms in zip(path, spread_ms(request, len(path)), strict=True):
             due_ms = request.at_ms + offset_ms
             if status == REGISTERED:
                 notices.append(self._register(conversation, consignment, due_ms))
             elif status == "rejected":
                 consignment.refused = True
-                text = "REJECT in the reference asks for this rejection"
+                text = "the sandbox was told to REJECT this"
                 notices.append(conversation.refuse(RULE_BROKEN, _REJECTED_ELEMENT, text, due_ms))
             else:
                 control = "physical" if status == UNDER_CONTROL else None
@@ -94,7 +95,7 @@ class Exports:
         target = consignment or Consignment(request.fields.get("declarant", ""), request.fields.get("lrn", "UNKNOWN"))
         conversation = begin(request, target, action)
         answer = conversation.say(SUBMITTED, request.at_ms)
-        due_ms = request.at_ms + self._pace.offsets_ms(request.task_id, 1)[0]
+        due_ms = request.at_ms + spread_ms(request, 1)[0]
         later = self._decide(conversation, consignment, action, due_ms)
         key = f"{action}|{target.declarant}|{target.lrn}|{request.reference}"
         return Decision(key, action, answer, tuple(later))
@@ -110,7 +111,7 @@ class Exports:
         if _comes_too_late(consignment, action, conversation.request.at_ms):
             return [conversation.refuse(OUT_OF_SEQUENCE, pointer, "the declaration is past this step", due_ms)]
         if "REJECT" in conversation.words:
-            text = "REJECT in the reference asks for this rejection"
+            text = "the sandbox was told to REJECT this"
             return [conversation.refuse(RULE_BROKEN, pointer, text, due_ms)]
         return [conversation.say(ACCEPTED, due_ms), *self._consequences(consignment, action, due_ms)]
 
@@ -137,7 +138,7 @@ class Exports:
         consignment = self._consignments.of(request)
         conversation = begin(request, consignment, EXIT)
         answer = conversation.say(SUBMITTED, request.at_ms)
-        due_ms = request.at_ms + self._pace.offsets_ms(request.task_id, 1)[0]
+        due_ms = request.at_ms + spread_ms(request, 1)[0]
         later = [conversation.say(ACCEPTED, due_ms), conversation.say(CLOSED, due_ms)]
         later += self._close(consignment, conversation.last_ms)
         return Decision(consignment.key, EXIT, answer, tuple(later), attempt=consignment.count(EXIT))

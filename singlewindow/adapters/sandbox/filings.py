@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from singlewindow.adapters.sandbox.documents import SUMMARY_RESULT
-from singlewindow.adapters.sandbox.magic import read_magic
+from singlewindow.adapters.sandbox.magic import words_of
 from singlewindow.adapters.sandbox.numbers import NO_INVENTORY_NUMBER, Numbers, ceb_time
 from singlewindow.adapters.sandbox.papers import (
     ACCEPTED,
@@ -48,7 +48,7 @@ class Filing:
     @property
     def words(self) -> frozenset[str]:
         """The magic words that customs acts by."""
-        return read_magic(self.request.reference, self.request.agency)
+        return words_of(self.request)
 
     @property
     def waybill(self) -> tuple[str, str]:

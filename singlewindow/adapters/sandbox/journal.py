@@ -29,6 +29,7 @@ class Journal:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._waiting: list[bytes] = []
+        self._anew = False
         self._failure: OSError | None = None
         self._next: asyncio.Future[None] | None = None
         self._current: asyncio.Future[None] | None = None
@@ -55,6 +56,11 @@ class Journal:
         self._waiting.append(orjson.dumps(line))
         if self._flush is None:
             self._flush = asyncio.get_running_loop().call_later(FLUSH_SECONDS, self._start_group)
+
+    def restart(self, line: Line) -> None:
+        """Empty the file: this line is its first, and what was not written yet never will be. `append` to await it."""
+        self._anew, self._waiting = True, []
+        self.note(line)
 
     async def append(self, lines: Sequence[Line]) -> None:
         """Return when these lines, and every line added before, are on disk.
@@ -83,9 +89,10 @@ class Journal:
         loop = asyncio.get_running_loop()
         while self._next is not None:
             group, self._waiting = self._waiting, []
+            anew, self._anew = self._anew, False
             self._current, self._next = self._next, None
             try:
-                await loop.run_in_executor(self._thread, self._write, group)
+                await loop.run_in_executor(self._thread, self._write, group, anew)
             except OSError as error:
                 self._failure = error
                 self._current.set_exception(error)
@@ -93,7 +100,9 @@ class Journal:
                 self._current.set_result(None)
         self._current = self._writer = None
 
-    def _write(self, group: list[bytes]) -> None:
+    def _write(self, group: list[bytes], anew: bool) -> None:  # noqa: FBT001 - called by the executor alone
+        if anew:
+            os.ftruncate(self._file, 0)
         _write_whole(self._file, b"\n".join([*group, b""]))
         os.fdatasync(self._file)
 

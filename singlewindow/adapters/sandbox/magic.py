@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from singlewindow.adapters.profiles import AGENCIES
+from singlewindow.adapters.sandbox.records import Request
 
 FAILED_ATTEMPTS = 2
 """How often FAULT and HTTP500 strike before the same task is taken."""
@@ -65,6 +66,16 @@ _WORD = re.compile(
     r"(?:(?P<agency>" + "|".join(AGENCIES).upper() + r")[-_./]?)?(?P<word>"
     r"INSPECT(?!ION)|FAULTC|(?<!A)MEND|" + "|".join(sorted(WORDS - {"INSPECT", "FAULTC", "MEND"})) + ")"
 )
+
+
+DECISION_WORDS = frozenset(magic.word for magic in MAGIC if magic.changes == "decision") | {"MOVES"}
+"""What a scenario may choose for a document whose reference bears none of them."""
+
+
+def words_of(request: Request) -> frozenset[str]:
+    """The words that an agency acts by in a request: those of its reference, else what the scenario drew."""
+    words = read_magic(request.reference, request.agency)
+    return words if not request.outcome or words & DECISION_WORDS else words | {request.outcome}
 
 
 @lru_cache(maxsize=4096)

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta, timezone
-from hashlib import blake2b
-
-from singlewindow.errors import ConfigurationError
 
 BEIJING = timezone(timedelta(hours=8))
 NO_INVENTORY_NUMBER = "0" * 18
@@ -18,6 +16,15 @@ class Numbers:
 
     def __init__(self) -> None:
         self._last: Counter[str] = Counter()
+
+    @property
+    def last(self) -> dict[str, int]:
+        """The number given last in each series."""
+        return dict(self._last)
+
+    def resume(self, last: Mapping[str, int]) -> None:
+        """Go on after these."""
+        self._last = Counter(last)
 
     def pre_entry_number(self, at_ms: int) -> str:
         """preNo: B, the day, 9 digits."""
@@ -73,34 +80,6 @@ def ceb_time(at_ms: int) -> str:
 def iso_time(at_ms: int) -> str:
     """ISO 8601 in UTC with milliseconds."""
     return f"{datetime.fromtimestamp(at_ms // 1000, UTC):%Y-%m-%dT%H:%M:%S}.{at_ms % 1000:03d}Z"
-
-
-class Pace:
-    """How long decisions take: `50-300` are the milliseconds of the whole way, each step a random share of it.
-
-    Raises ConfigurationError for anything else than a range.
-    """
-
-    def __init__(self, range_ms: str, *, seed: str = "") -> None:
-        low, _, high = range_ms.partition("-")
-        if not (low.isdecimal() and high.isdecimal() and int(low) <= int(high)):
-            raise ConfigurationError(f"sandbox_delay_ms wants a range in milliseconds such as 50-300, not {range_ms!r}")
-        self._low, self._span = int(low), int(high) - int(low)
-        self._seed = seed.encode()
-
-    @property
-    def longest_ms(self) -> int:
-        """The upper end of the range."""
-        return self._low + self._span
-
-    def offsets_ms(self, task_id: str, steps: int) -> list[int]:
-        """Milliseconds from the request to each step; the same for the same task."""
-        if steps == 0:
-            return []
-        digest = blake2b(task_id.encode(), digest_size=2 * (steps + 1), key=self._seed).digest()
-        shares = [int.from_bytes(digest[place : place + 2], "big") / 65_536 for place in range(0, len(digest), 2)]
-        total = self._low + self._span * shares[0]
-        return [round(total * share) for share in [*sorted(shares[1:steps]), 1.0][:steps]]
 
 
 def _value(character: str) -> int:

@@ -12,7 +12,8 @@ from singlewindow.adapters.sandbox.consignments import (
     Conversation,
     begin,
 )
-from singlewindow.adapters.sandbox.numbers import Numbers, Pace
+from singlewindow.adapters.sandbox.delays import spread_ms
+from singlewindow.adapters.sandbox.numbers import Numbers
 from singlewindow.adapters.sandbox.records import Decision, Notice, Request
 
 DECLARE = "declare"
@@ -21,8 +22,8 @@ DECLARE = "declare"
 class Others:
     """One document, one effect: by sender, root and reference."""
 
-    def __init__(self, pace: Pace, numbers: Numbers) -> None:
-        self._pace, self._numbers = pace, numbers
+    def __init__(self, numbers: Numbers) -> None:
+        self._numbers = numbers
         self._alive: dict[str, Request] = {}
         self._attempts: Counter[str] = Counter()
 
@@ -47,9 +48,9 @@ class Others:
         request, words = conversation.request, conversation.words
         if "SILENT" in words:
             return []
-        first, second = self._pace.offsets_ms(request.task_id, 2)
+        first, second = spread_ms(request, 2)
         if "REJECT" in words:
-            text = "REJECT in the reference asks for this rejection"
+            text = "the sandbox was told to REJECT this"
             return [conversation.refuse("14", f"/{request.root}", text, request.at_ms + first)]
         conversation.about["MRN"] = self._numbers.movement_reference_number(request.at_ms)
         return [conversation.say(REGISTERED, request.at_ms + first), conversation.say(RELEASED, request.at_ms + second)]

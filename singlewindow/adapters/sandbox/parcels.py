@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable
 
+from singlewindow.adapters.sandbox.delays import spread_ms
 from singlewindow.adapters.sandbox.filings import SUMMARY_DECLARATION, Filing
-from singlewindow.adapters.sandbox.numbers import Numbers, Pace
+from singlewindow.adapters.sandbox.numbers import Numbers
 from singlewindow.adapters.sandbox.papers import (
     ACCEPTED,
     ACTIONS,
@@ -30,8 +31,8 @@ DECLARE, CHANGE, DELETE = "declare", "change", "delete"
 class Parcels:
     """Every document customs holds, by business key, by waybill and by inventory number."""
 
-    def __init__(self, pace: Pace, numbers: Numbers) -> None:
-        self._pace, self._numbers = pace, numbers
+    def __init__(self, numbers: Numbers) -> None:
+        self._numbers = numbers
         self._by_key: dict[str, Filing] = {}
         self._by_waybill: dict[tuple[str, str], list[Filing]] = defaultdict(list)
         self._by_number: dict[str, Filing] = {}
@@ -64,7 +65,7 @@ class Parcels:
         path = filing.choose_path()
         filing.alive = REJECTED not in path
         notices = []
-        for status, offset_ms in zip(path, self._pace.offsets_ms(filing.request.task_id, len(path)), strict=True):
+        for status, offset_ms in zip(path, spread_ms(filing.request, len(path)), strict=True):
             due_ms = filing.request.at_ms + offset_ms
             if status == ACCEPTED:
                 self._give_number(filing, due_ms)
@@ -147,7 +148,7 @@ class Parcels:
 
     def _delete(self, filing: Filing, target: Filing | None) -> list[Notice]:
         """AppType 3: registered; the document with this key is dead, and an inventory hears 430."""
-        due_ms = filing.request.at_ms + self._pace.offsets_ms(filing.request.task_id, 1)[0]
+        due_ms = filing.request.at_ms + spread_ms(filing.request, 1)[0]
         filing.attempt = target.attempt if target else 1
         told = _cancel(target, due_ms) if target is not None and target.paper.kind == "inventory" else []
         if target is not None:

@@ -19,9 +19,11 @@ from singlewindow.adapters.sandbox.consignments import (
     Conversation,
     begin,
 )
+from singlewindow.adapters.sandbox.delays import spread_ms
 from singlewindow.adapters.sandbox.documents import CERTIFICATE
-from singlewindow.adapters.sandbox.numbers import Numbers, Pace
+from singlewindow.adapters.sandbox.numbers import Numbers
 from singlewindow.adapters.sandbox.records import Decision, Notice, Request
+from singlewindow.adapters.sandbox.transport_modes import CLEARED, document_number
 
 INSPECT, BOOK, RELEASE, CANCEL = "inspect", "book", "release", "cancel"
 BOOKING = "booking"
@@ -30,7 +32,7 @@ ANSWERS_AT_ONCE = frozenset({"road", "air"})
 
 EVENTS = (DEPARTED, ARRIVED)
 
-_REFUSAL = "REJECT in the reference asks for this rejection"
+_REFUSAL = "the sandbox was told to REJECT this"
 _ITEM = "/ExportDeclaration/GoodsItem[1]"
 _LEG = "/ExportDeclaration/Transport/Leg[{leg}]"
 
@@ -38,8 +40,8 @@ _LEG = "/ExportDeclaration/Transport/Leg[{leg}]"
 class Inspection:
     """Inspection's desk: certificates for what it is asked to inspect."""
 
-    def __init__(self, pace: Pace, numbers: Numbers, consignments: Consignments) -> None:
-        self._pace, self._numbers, self._consignments = pace, numbers, consignments
+    def __init__(self, numbers: Numbers, consignments: Consignments) -> None:
+        self._numbers, self._consignments = numbers, consignments
 
     def take(self, request: Request) -> Decision:
         """Decide on an application; the certificate's number comes with `accepted`."""
@@ -47,7 +49,7 @@ class Inspection:
         conversation = begin(request, consignment, INSPECT)
         answer = conversation.say(SUBMITTED, request.at_ms)
         path = _inspection_path(conversation.words)
-        offsets_ms = self._pace.offsets_ms(request.task_id, len(path))
+        offsets_ms = spread_ms(request, len(path))
         later = [
             self._tell(conversation, consignment, status, request.at_ms + offset_ms)
             for status, offset_ms in zip(path, offsets_ms, strict=True)
@@ -66,22 +68,39 @@ class Inspection:
 
 @dataclass(slots=True)
 class Booking:
-    """One leg at its carrier; its movements are told to the release notice's task once there is one."""
+    """One leg at its carrier; its movements are told to the release notice's task once there is one.
+
+    `document` is the number of the transport document that confirms it: consignment note, booking or air waybill.
+    """
 
     consignment: Consignment
     leg: int | None
     conversation: Conversation
     number: str | None = None
+    document: str | None = None
     release: Conversation | None = None
+    cancellation: Conversation | None = None
+
+    def standing(self, at_ms: int) -> tuple[str, int]:
+        """What had been said last by a time (milliseconds), and when; `accepted` of a release is `cleared`."""
+        said = [(said_ms, status) for status, said_ms in self.conversation.said_ms.items()]
+        if self.release is not None:
+            released = self.release.said_ms.items()
+            said += [(said_ms, CLEARED if status == ACCEPTED else status) for status, said_ms in released]
+        if self.cancellation is not None:
+            said += [(said_ms, status) for status, said_ms in self.cancellation.said_ms.items()]
+        said_ms, status = max((one for one in said if one[0] <= at_ms), default=min(said))
+        return status, said_ms
 
 
 class Carriers:
     """The desk of all carriers; each works under its agency's name."""
 
-    def __init__(self, pace: Pace, numbers: Numbers, consignments: Consignments) -> None:
-        self._pace, self._numbers, self._consignments = pace, numbers, consignments
+    def __init__(self, numbers: Numbers, consignments: Consignments, *, longest_ms: int) -> None:
+        self._numbers, self._consignments, self._longest_ms = numbers, consignments, longest_ms
         self._by_leg: dict[tuple[str, str, int | None], Booking] = {}
         self._by_number: dict[str, Booking] = {}
+        self._by_task: dict[str, Booking] = {}
 
     def take(self, request: Request) -> Decision:
         """Book a leg, take the release notice for it, or take note of anything else."""
@@ -94,13 +113,19 @@ class Carriers:
         elif action == RELEASE:
             answer, later = self._release(conversation, consignment, place)
         else:
-            answer, later = conversation.say(CANCELLED, request.at_ms), []
+            answer, later = self._cancel(conversation, place), []
+        if place in self._by_leg:
+            self._by_task[request.task_id] = self._by_leg[place]
         key = consignment.key if request.leg is None else f"{consignment.key}|leg {request.leg}"
         attempt = consignment.count(f"{request.agency} {action} {request.leg}")
         return Decision(key, action, answer, tuple(later), attempt=attempt)
 
+    def of_task(self, task_id: str) -> Booking | None:
+        """The booking that a task made, released or cancelled."""
+        return self._by_task.get(task_id)
+
     def find(self, agency: str, *, number: str | None, lrn: str | None, leg: int | None) -> Booking | None:
-        """A booking by its number, or by LRN and leg."""
+        """A booking by its number or its document's, or by LRN and leg."""
         if number is not None:
             found = self._by_number.get(number)
             return found if found is not None and found.conversation.request.agency == agency else None
@@ -128,7 +153,7 @@ class Carriers:
         if request.agency in ANSWERS_AT_ONCE:
             return self._confirm(booking, request.at_ms), []
         answer = conversation.say(SUBMITTED, request.at_ms)
-        return answer, [self._confirm(booking, request.at_ms + self._pace.offsets_ms(request.task_id, 1)[0])]
+        return answer, [self._confirm(booking, request.at_ms + spread_ms(request, 1)[0])]
 
     def _confirm(self, booking: Booking, due_ms: int) -> Notice:
         conversation = booking.conversation
@@ -137,7 +162,8 @@ class Carriers:
         if "HOLD" in conversation.words:
             return conversation.say(SUSPENDED, due_ms)
         booking.number = self._numbers.booking_number(conversation.request.agency, due_ms)
-        self._by_number[booking.number] = booking
+        booking.document = document_number(conversation.request.agency, booking.number)
+        self._by_number[booking.number] = self._by_number[booking.document] = booking
         return conversation.say(ACCEPTED, due_ms, references={BOOKING: booking.number})
 
     def _release(
@@ -149,9 +175,15 @@ class Carriers:
         booking.release = conversation
         return answer, self._travel(booking, request.at_ms) if "MOVES" in conversation.words else []
 
+    def _cancel(self, conversation: Conversation, place: tuple[str, str, int | None]) -> Notice:
+        booking = self._by_leg.get(place)
+        if booking is not None:
+            booking.cancellation = conversation
+        return conversation.say(CANCELLED, conversation.request.at_ms)
+
     def _travel(self, booking: Booking, at_ms: int) -> list[Notice]:
         """Depart and arrive by itself; a later leg sets out after the ones before it have arrived."""
-        step_ms, before = self._pace.longest_ms + 1, 2 * ((booking.leg or 1) - 1)
+        step_ms, before = self._longest_ms + 1, 2 * ((booking.leg or 1) - 1)
         return [self.move(booking, event, at_ms + step_ms * (before + place)) for place, event in enumerate(EVENTS, 1)]
 
 

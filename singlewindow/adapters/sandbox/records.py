@@ -17,7 +17,8 @@ class Request:
 
     `fields` are the values the agency keeps of the declaration, `lists` its repeated ones (legs, lines); `reference`
     is the trader's own reference, where magic words are looked for; `references` came with the task from others.
-    `at_ms` (milliseconds since the epoch) never falls over the requests of a sandbox.
+    `at_ms` (milliseconds since the epoch) never falls over the requests of a sandbox. `outcome` (a magic word or
+    nothing) and `delay_ms` (until the last decision) are what the scenario drew for it.
     """
 
     agency: str
@@ -32,6 +33,13 @@ class Request:
     references: dict[str, str] = field(default_factory=dict)
     leg: int | None = None
     message_set: str = ""
+    outcome: str = ""
+    delay_ms: int = 0
+
+
+def story_key(request: Request) -> str:
+    """What a request is called wherever chance decides: the trader's reference and what is asked, and no id of ours."""
+    return f"{request.action}|{request.root}|{request.reference}|{request.leg or ''}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +108,8 @@ def describe(request: Request, decision: Decision) -> dict[str, Any]:
         "references": request.references,
         "leg": request.leg,
         "message_set": request.message_set,
+        "outcome": request.outcome,
+        "delay_ms": request.delay_ms,
     } | ({"duplicate_of": decision.duplicate_of} if decision.duplicate_of else {})
 
 
@@ -118,4 +128,6 @@ def recall(line: Mapping[str, Any]) -> Request:
         references=line["references"],
         leg=line["leg"],
         message_set=line.get("message_set", ""),
+        outcome=line.get("outcome", ""),
+        delay_ms=line.get("delay_ms", 0),
     )

@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
-from singlewindow.adapters.sandbox.records import Decision, Notice, Request, describe, recall
+from singlewindow.adapters.sandbox.arranging import arrange
+from singlewindow.adapters.sandbox.records import Decision, Request, describe, recall
 
 
 class Desk(Protocol):
@@ -45,7 +46,7 @@ class Register:
     def take(self, request: Request) -> Decision:
         """Decide on a new task and count its effect."""
         decided = self._desks[request.agency].take(request)
-        decision = replace(decided, notices=_arrange(decided.notices))
+        decision = replace(decided, notices=arrange(decided.notices))
         # what follows is handed on once; only the answer is needed again
         self._decisions[request.agency, request.task_id] = replace(decided, notices=())
         if decision.kind == "effect":
@@ -64,6 +65,13 @@ class Register:
         """Take a journal's line again."""
         return self.take(recall(line))
 
+    def reset(self, desks: Mapping[str, Desk], *, effects: bool) -> None:
+        """New desks that know nothing. With `effects` what was counted and answered is forgotten as well."""
+        self._desks = desks
+        if effects:
+            self._decisions.clear()
+            self._effects.clear()
+
     def effects(self, key: str | None) -> list[Effect]:
         """Effects whose business key is `key` or has it as one of its parts; all of them without a key."""
         return [
@@ -77,18 +85,3 @@ class Register:
 def journal_line(request: Request, decision: Decision) -> dict[str, Any]:
     """What must be on disk before the decision is told."""
     return describe(request, decision)
-
-
-def _arrange(notices: tuple[Notice, ...]) -> tuple[Notice, ...]:
-    """Send twice or in reverse order where a magic word says so; the authority's times in the documents stay right."""
-    by_task: dict[str, list[Notice]] = defaultdict(list)
-    for notice in notices:
-        by_task[notice.task_id].append(notice)
-    arranged = (one for told in by_task.values() for one in (_reverse(told) if "DISORDER" in told[0].words else told))
-    return tuple(notice for notice in arranged for _ in range(2 if "DUPLICATE" in notice.words else 1))
-
-
-def _reverse(notices: list[Notice]) -> list[Notice]:
-    """The last first, all after the time at which the last was due."""
-    turned = sorted(notices, key=lambda notice: notice.due_ms, reverse=True)
-    return [replace(notice, due_ms=turned[0].due_ms + place) for place, notice in enumerate(turned)]

@@ -14,6 +14,7 @@ from singlewindow.adapters.sandbox.delivery import Feed, delivered_line
 from singlewindow.adapters.sandbox.documents import write_document
 from singlewindow.adapters.sandbox.journal import Journal
 from singlewindow.adapters.sandbox.records import Notice
+from singlewindow.adapters.sandbox.sky import Sky
 from singlewindow.errors import AgencyError, SingleWindowError
 from singlewindow.xsd.soap_envelope import http_headers, soap_action
 from singlewindow.xsd.soap_faults import open_reply
@@ -24,6 +25,7 @@ BATCH_SIZE = 100
 POST_TIMEOUT_SECONDS = 20.0
 FIRST_PAUSE_SECONDS = 0.1
 LONGEST_PAUSE_SECONDS = 5.0
+OUTAGE_POLL_SECONDS = 0.05
 
 _log = structlog.get_logger(__name__)
 
@@ -32,9 +34,9 @@ class Sender:
     """Delivers one feed to `{notify_url}/soap/agencies/{agency}` with the agency's name and secret (HTTP Basic)."""
 
     def __init__(
-        self, feed: Feed, journal: Journal, client: aiohttp.ClientSession, *, notify_url: str, secret: str
+        self, feed: Feed, journal: Journal, client: aiohttp.ClientSession, sky: Sky, *, notify_url: str, secret: str
     ) -> None:
-        self._feed, self._journal, self._client = feed, journal, client
+        self._feed, self._journal, self._client, self._sky = feed, journal, client, sky
         self._url = f"{notify_url.rstrip('/')}/soap/agencies/{feed.agency}"
         self._authorization = aiohttp.encode_basic_auth(feed.agency, secret)
 
@@ -52,6 +54,7 @@ class Sender:
         body = self._write(notices)
         pause_seconds = FIRST_PAUSE_SECONDS
         while True:
+            await self._sit_out()
             try:
                 await self._post(body)
             except (SingleWindowError, aiohttp.ClientError, TimeoutError, OSError) as error:
@@ -60,6 +63,11 @@ class Sender:
                 pause_seconds = min(2 * pause_seconds, LONGEST_PAUSE_SECONDS)
             else:
                 return
+
+    async def _sit_out(self) -> None:
+        """During an outage nothing is pushed either."""
+        while self._sky.is_out(self._feed.agency):  # noqa: ASYNC110 - windows open and close by the clock
+            await asyncio.sleep(OUTAGE_POLL_SECONDS)
 
     def _write(self, notices: list[Notice]) -> bytes:
         told = tuple(TaskNotice(notice.notice_id, write_document(notice), UUID(notice.task_id)) for notice in notices)

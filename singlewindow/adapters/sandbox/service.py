@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections import Counter
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 from uuid import UUID
 
 from aiohttp import web
@@ -15,22 +14,16 @@ from singlewindow.adapters.profiles import (
     INSPECTION_OPERATIONS,
     LOGISTICS_OPERATIONS,
 )
+from singlewindow.adapters.sandbox.calls import Opened, act, carry_out
 from singlewindow.adapters.sandbox.documents import write_document
-from singlewindow.adapters.sandbox.journal import Line
-from singlewindow.adapters.sandbox.magic import FAILED_ATTEMPTS, SLOW_SECONDS, read_magic
-from singlewindow.adapters.sandbox.office import Office
-from singlewindow.adapters.sandbox.records import Decision, Request
+from singlewindow.adapters.sandbox.incidents import answer_fault
+from singlewindow.adapters.sandbox.office import STATUS, Office
+from singlewindow.adapters.sandbox.records import Decision, Request, story_key
 from singlewindow.adapters.sandbox.requests import read_request
+from singlewindow.adapters.sandbox.sky import Sky
 from singlewindow.errors import TraderMistake
-from singlewindow.xsd.soap_envelope import (
-    MalformedSoap,
-    SoapMessage,
-    SoapVersion,
-    check_soap_action,
-    http_headers,
-    open_envelope,
-)
-from singlewindow.xsd.soap_faults import SoapFault, describe_mistake, fault_status, write_fault
+from singlewindow.xsd.soap_envelope import MalformedSoap, SoapMessage, SoapVersion, check_soap_action, open_envelope
+from singlewindow.xsd.soap_faults import describe_mistake
 from singlewindow.xsd.soap_replies import UNKNOWN_TASK, TaskNotice, TaskResult, write_fetch_reply, write_results
 from singlewindow.xsd.soap_requests import read_fetch_request, read_status_request, read_submission
 
@@ -44,26 +37,15 @@ SUBMISSIONS = {
 }
 """The operations of each WSDL that carry documents."""
 
-SERVER_FAULT = SoapFault("sandbox-fault", "FAULT in the reference asks for this; the next attempts will be taken")
-CLIENT_FAULT = SoapFault("sandbox-refusal", "FAULTC in the reference asks for this", role="client")
-
-
-@dataclass(frozen=True, slots=True)
-class Taken:
-    """The tasks of one call: what could not be read, and the rest as requests, those seen before marked `known`."""
-
-    results: dict[UUID, TaskResult]
-    requests: tuple[Request, ...]
-    words: frozenset[str]
-    attempt: int
+TOLD_BY_FETCHING = "fetch"
+"""The key by which the weather of FetchNotices is chosen: such a call is about no document."""
 
 
 class Service:
     """One agency behind its URL."""
 
-    def __init__(self, agency: str, office: Office) -> None:
-        self._agency, self._office = agency, office
-        self._attempts: Counter[str] = Counter()
+    def __init__(self, agency: str, office: Office, sky: Sky) -> None:
+        self._agency, self._office, self._sky = agency, office, sky
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
         """POST: a SOAP request of either version."""
@@ -71,77 +53,67 @@ class Service:
         try:
             message = open_envelope(body)
         except MalformedSoap as mistake:
-            return _answer_fault(describe_mistake(mistake), mistake.version)
+            return answer_fault(describe_mistake(mistake), mistake.version)
         try:
             check_soap_action(message, _soap_action(request, message.version))
             return await self._answer(request, message)
         except MalformedSoap as mistake:
-            return _answer_fault(describe_mistake(mistake), message.version, message)
+            return answer_fault(describe_mistake(mistake), message.version, message)
 
     async def _answer(self, request: web.Request, message: SoapMessage) -> web.StreamResponse:
+        opened = self._open(message)
+        incident = opened.magic or self._sky.meet(self._agency, opened.key, opened.documents)
+        return await carry_out(request, message, opened, incident, self._office)
+
+    def _open(self, message: SoapMessage) -> Opened:
         if message.operation == "AskStatus":
-            return _answer(message, await self._recall(message))
+            return self._open_status(message)
         if message.operation == "FetchNotices":
-            return _answer(message, await self._fetch(message))
+            return Opened(TOLD_BY_FETCHING, 1, partial(self._fetch, message))
         if message.operation not in SUBMISSIONS[SERVICES[self._agency]]:
             raise MalformedSoap(f"{self._agency} offers no {message.operation}", version=message.version)
-        return await self._submit(request, message)
+        return self._open_submission(message)
 
-    async def _submit(self, request: web.Request, message: SoapMessage) -> web.StreamResponse:
-        taken = self._read(message)
-        if failure := _fail_before(taken, message):
-            return failure
-        results = taken.results | await self._perform(taken.requests)
-        if "SLOW" in taken.words:
-            await asyncio.sleep(SLOW_SECONDS)
-        if "LOST" in taken.words and taken.attempt == 1 and request.transport is not None:
-            request.transport.abort()
-        return _answer(message, write_results(message, results.values()))
+    def _open_status(self, message: SoapMessage) -> Opened:
+        task_ids = read_status_request(message)
+        self._office.note_requests(self._agency, STATUS, task_ids, message.call_id)
+        found = (self._office.register.find(self._agency, str(task_id)) for task_id in task_ids)
+        keys = [decision.business_key for decision in found if decision is not None]
+        key = f"{STATUS}|{min(keys, default=str(min(task_ids, default='')))}"
+        return Opened(key, len(task_ids), partial(self._recall, message, task_ids))
 
-    def _read(self, message: SoapMessage) -> Taken:
+    def _open_submission(self, message: SoapMessage) -> Opened:
         """Read every task of the call; one whose document is not for this agency is rejected by itself."""
         submission = read_submission(message)
         results: dict[UUID, TaskResult] = {}
         requests = []
         for item in submission.items:
+            self._office.note_requests(
+                self._agency, submission.action, [task.task_id for task in item.tasks], submission.call_id
+            )
             for task in item.tasks:
                 try:
                     requests.append(read_request(self._agency, submission, item, task, self._office.next_ms()))
                 except TraderMistake as mistake:
                     results[task.task_id] = TaskResult(task.task_id, "rejected", mistake.code, mistake.detail)
-        words, attempt = self._note_attempt(requests)
-        return Taken(results, tuple(requests), words, attempt)
+        key = min(map(story_key, requests), default="")
+        perform = partial(self._submit, message, results, requests)
+        return Opened(key, len(requests), perform, self._office.ask_magic(requests))
 
-    def _note_attempt(self, requests: list[Request]) -> tuple[frozenset[str], int]:
-        """The words of a call are those of all its tasks; its attempt is the lowest of those that bear words."""
-        bearing = {
-            request.task_id: words for request in requests if (words := read_magic(request.reference, self._agency))
+    async def _submit(
+        self, message: SoapMessage, results: Mapping[UUID, TaskResult], requests: Sequence[Request]
+    ) -> bytes:
+        decisions = await act(requests, self._office, self._sky)
+        decided = {
+            UUID(request.task_id): _describe(request.task_id, decision)
+            for request, decision in zip(requests, decisions, strict=True)
         }
-        self._attempts.update(bearing.keys())
-        attempt = min((self._attempts[task_id] for task_id in bearing), default=0)
-        return frozenset().union(*bearing.values()), attempt
+        return write_results(message, [*results.values(), *decided.values()])
 
-    async def _perform(self, requests: tuple[Request, ...]) -> dict[UUID, TaskResult]:
-        """Decide on what is new and put it on disk; what came before gets its first answer."""
-        fresh: list[Decision] = []
-        lines: list[Line] = []
-        results = {}
-        for request in requests:
-            decision = self._office.register.find(self._agency, request.task_id)
-            if decision is None:
-                decision, line = self._office.decide(request)
-                fresh.append(decision)
-                lines.append(line)
-            else:
-                self._office.note_repeat(request)
-            results[UUID(request.task_id)] = _describe(request.task_id, decision)
-        await self._office.perform(fresh, lines)
-        return results
-
-    async def _recall(self, message: SoapMessage) -> bytes:
+    async def _recall(self, message: SoapMessage, task_ids: Iterable[UUID]) -> bytes:
         """AskStatus: what was answered, once that is on disk."""
         results = []
-        for task_id in read_status_request(message):
+        for task_id in task_ids:
             decision = self._office.register.find(self._agency, str(task_id))
             results.append(
                 _describe(str(task_id), decision) if decision else TaskResult(task_id, "retry", UNKNOWN_TASK)
@@ -162,30 +134,9 @@ class Service:
         return write_fetch_reply(message, notices, next_cursor=str(found[-1][0] if found else cursor))
 
 
-def _fail_before(taken: Taken, message: SoapMessage) -> web.StreamResponse | None:
-    """What magic words ask for before anything takes effect."""
-    early = taken.attempt <= FAILED_ATTEMPTS
-    if "FAULTC" in taken.words:
-        return _answer_fault(CLIENT_FAULT, message.version, message)
-    if "FAULT" in taken.words and early:
-        return _answer_fault(SERVER_FAULT, message.version, message)
-    if "HTTP500" in taken.words and early:
-        return web.Response(status=500, text="HTTP500 in the reference asks for this")
-    return None
-
-
 def _describe(task_id: str, decision: Decision) -> TaskResult:
     answer = decision.answer
     return TaskResult(UUID(task_id), "acknowledged", notice=TaskNotice(answer.notice_id, write_document(answer)))
-
-
-def _answer(message: SoapMessage, body: bytes) -> web.Response:
-    return web.Response(body=body, headers=http_headers(message.version))
-
-
-def _answer_fault(fault: SoapFault, version: SoapVersion, call: SoapMessage | None = None) -> web.Response:
-    body = write_fault(fault, version=version, call=call)
-    return web.Response(status=fault_status(fault, version), body=body, headers=http_headers(version))
 
 
 def _soap_action(request: web.Request, version: SoapVersion) -> str | None:
