@@ -26,6 +26,9 @@ class Settings(BaseSettings):
     listen_descriptor: int | None = Field(
         None, description="descriptor of a socket that listens already, inherited from who started this process"
     )
+    ready_descriptor: int | None = Field(
+        None, description="descriptor of an inherited pipe on which `work` writes its process id once its lanes run"
+    )
     workers: int = Field(1, ge=1, le=64, description="gateway processes sharing the port")
     message_sets: Path | None = Field(None, description="folder with further message sets")
     environment: str = Field("sandbox", description="name written into every receipt")

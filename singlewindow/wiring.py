@@ -13,6 +13,7 @@ from uuid import UUID
 from singlewindow import failpoints
 from singlewindow.adapters.port import Notice
 from singlewindow.adapters.profiles import AGENCIES, builtin_adapters
+from singlewindow.engines.ready_pipe import announce_ready
 from singlewindow.errors import ConfigurationError, SingleWindowError, Unavailable
 from singlewindow.gateway.application import build_application
 from singlewindow.gateway.bus import Bus
@@ -192,6 +193,7 @@ async def run_lanes(settings: Settings) -> None:
         running.append(await _watch_agencies(ledger.database, agency_lanes))
         for one in running:
             one.start()
+        announce_ready(settings.ready_descriptor)
         await _until_signal()
         await asyncio.gather(*(one.stop() for one in running))
 

@@ -21,6 +21,7 @@ from rich.console import Console
 from singlewindow.cli.client import SANDBOX_KEYS
 from singlewindow.engines.child import Child
 from singlewindow.engines.embedded import Engines, data_dir_held, prepare_engines
+from singlewindow.engines.ready_pipe import ReadyPipe
 from singlewindow.engines.supervisor import Supervisor
 from singlewindow.errors import ConfigurationError
 from singlewindow.keys import load_keys
@@ -30,6 +31,9 @@ from singlewindow.wiring import AGENCIES, open_ledger
 
 SANDBOX_TRADER = "Sandbox Trader"
 BACKLOG = 1024
+STOP_SECONDS = 30.0
+"""More than the 20 seconds that a process gives what is in work, so that it is never killed while it still answers."""
+
 SAMPLE = Path(__file__).parent.parent / "xsd" / "sets" / "export-1" / "samples" / "valid" / "four_legs.xml"
 
 
@@ -86,8 +90,8 @@ def up(
         chain = _chain(settings, engines)
         keys = asyncio.run(_prepare_ledger(chain))
         supervisor.add(_sandbox(chain))
-        with _listener(settings.listen) as listener:
-            supervisor.add(_work(chain), *_gateways(chain, listener.fileno()))
+        with _listener(settings.listen) as listener, ReadyPipe() as announced:
+            supervisor.add(_work(chain, announced), *_gateways(chain, listener.fileno()))
             _announce(console, chain, keys, ready_file)
             supervisor.run_until_stopped()
             console.print("stopping …")
@@ -181,8 +185,12 @@ def _sandbox(chain: Chain) -> Child:
     return Child(name="sandbox", argv=_argv("sandbox"), env=chain.environment, ready=lambda: _read(ready) is not None)
 
 
-def _work(chain: Chain) -> Child:
-    return Child(name="work", argv=_argv("work"), env=chain.environment, serves_as=lambda _pid: True)
+def _work(chain: Chain, announced: ReadyPipe) -> Child:
+    return Child(
+        name="work", argv=_argv("work"), descriptors=(announced.descriptor,), serves_as=announced.heard_from,
+        env={**chain.environment, f"{PREFIX}READY_DESCRIPTOR": str(announced.descriptor)},
+        stop_timeout_seconds=STOP_SECONDS,
+    )  # fmt: skip
 
 
 def _gateways(chain: Chain, descriptor: int) -> list[Child]:
@@ -195,7 +203,7 @@ def _gateways(chain: Chain, descriptor: int) -> list[Child]:
     return [
         Child(
             name=f"serve-{number}", argv=_argv("serve"), env=environment, descriptors=(descriptor,),
-            serves_as=serves_as,
+            serves_as=serves_as, stop_timeout_seconds=STOP_SECONDS,
         )
         for number in range(1, chain.settings.workers + 1)
     ]  # fmt: skip

@@ -54,21 +54,3 @@ async def test_a_rolling_restart_under_load_fails_no_request(short_dir: Path) ->
             assert set(outcomes) == {202}, outcomes
             assert outcomes[202] > CLIENTS * RENEWALS
         assert len(pids_of(chain, "serve")) == 1
-
-
-@pytest.mark.timeout(120)
-async def test_ending_a_gateway_twice_and_killing_it_leaves_no_client_with_an_error(short_dir: Path) -> None:
-    with running_chain(short_dir / "ended", workers=2, sandbox_delay_ms="0-50") as chain:
-        async with client_of(chain) as client:
-            done, outcomes = asyncio.Event(), Counter[int | str]()
-            load = [asyncio.create_task(file_until(done, client, outcomes)) for _ in range(CLIENTS)]
-            for _ in range(RENEWALS):
-                pid = pids_of(chain, "serve")[0]
-                os.kill(pid, signal.SIGTERM)
-                os.kill(pid, signal.SIGTERM)
-                async with asyncio.timeout(60):
-                    while len(pids_of(chain, "serve")) < 2 or pid in pids_of(chain, "serve"):
-                        await asyncio.sleep(0.05)
-            done.set()
-            await asyncio.gather(*load)
-            assert set(outcomes) == {202}, outcomes
