@@ -31,6 +31,7 @@ class Settings(BaseSettings):
     )
     workers: int = Field(1, ge=1, le=64, description="gateway processes sharing the port")
     message_sets: Path | None = Field(None, description="folder with further message sets")
+    agencies: Path | None = Field(None, description="folder with further agencies, each a folder with an agency.toml")
     environment: str = Field("sandbox", description="name written into every receipt")
     agencies_url: str = Field("http://127.0.0.1:8090", description="base URL of the agencies' SOAP services")
     agency_secret: str = Field("", description="password agencies present when they push notices; empty: none may")

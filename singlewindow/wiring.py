@@ -11,8 +11,10 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from singlewindow import failpoints
+from singlewindow.adapters.declared.configuration import Retry
+from singlewindow.adapters.installed import installed_adapters, installed_agencies, retry_budget
 from singlewindow.adapters.port import Notice
-from singlewindow.adapters.profiles import AGENCIES, builtin_adapters
+from singlewindow.adapters.profiles import AGENCIES
 from singlewindow.engines.ready_pipe import announce_ready
 from singlewindow.errors import ConfigurationError, SingleWindowError, Unavailable
 from singlewindow.gateway.application import build_application
@@ -112,7 +114,7 @@ async def open_ledger(settings: Settings, *, patient: bool = False) -> AsyncIter
 @asynccontextmanager
 async def open_door(settings: Settings) -> AsyncIterator[Door]:
     """The XML door alone, for judging without a server."""
-    door = Door(load_catalogue(settings.message_sets))
+    door = Door(load_catalogue(settings.message_sets, installed_agencies(settings)))
     try:
         yield door
     finally:
@@ -178,7 +180,8 @@ async def run_lanes(settings: Settings) -> None:
     failpoints.arm(settings.failpoint)
     async with AsyncExitStack() as stack:
         ledger, streams, bus = await _open_core(stack, settings)
-        catalogue = load_catalogue(settings.message_sets)
+        adapters = installed_adapters(settings)
+        catalogue = load_catalogue(settings.message_sets, frozenset(adapters))
         await _follow_message_sets(stack, settings, catalogue, _nothing)
         deliverer = Deliverer(
             ledger.deliveries, Poster(private=settings.webhook_private_addresses), ledger.clock
@@ -186,10 +189,10 @@ async def run_lanes(settings: Settings) -> None:
         tasks = _tasks(ledger, streams, bus, catalogue, settings, deliverer.wake)
         sealer = Sealer(ledger.database, ReceiptSigner(ledger.keys.receipts), ledger.clock)
         running: list[Runner] = [sealer, deliverer, _matching_lane(tasks, streams, settings)]
-        for adapter in builtin_adapters(settings).values():
+        for adapter in adapters.values():
             stack.push_async_callback(adapter.close)
             running += _agency_lane(tasks, streams, adapter, _response_reader(catalogue), settings, ledger.ids)
-        agency_lanes = [one for one in running if isinstance(one, Lane) and one.name in AGENCIES]
+        agency_lanes = [one for one in running if isinstance(one, Lane) and one.name in adapters]
         running.append(await _watch_agencies(ledger.database, agency_lanes))
         for one in running:
             one.start()
@@ -268,8 +271,14 @@ def _tasks(
     )  # fmt: skip
 
 
-def _policy(settings: Settings) -> RetryPolicy:
-    return RetryPolicy(settings.retry_base_seconds, settings.retry_cap_seconds, settings.max_attempts)
+def _policy(settings: Settings, budget: Retry | None = None) -> RetryPolicy:
+    own = budget or Retry()
+    return RetryPolicy(
+        own.base_seconds or settings.retry_base_seconds,
+        own.cap_seconds or settings.retry_cap_seconds,
+        own.max_attempts or settings.max_attempts,
+        own.budget_seconds,
+    )
 
 
 def _resend_pause(settings: Settings) -> Callable[[int], float | None]:
@@ -312,7 +321,7 @@ def _agency_lane(
     limits = LaneLimits(adapter.batch_size, adapter.concurrency, visibility_seconds(adapter))
     wake = wake_when_due(streams, adapter.agency, limits)
     dispatcher = AgencyDispatcher(
-        tasks, adapter, read_response=read, policy=_policy(settings), ids=ids, on_retry=wake
+        tasks, adapter, read_response=read, policy=_policy(settings, retry_budget(adapter)), ids=ids, on_retry=wake
     )  # fmt: skip
     puller = Puller(tasks, adapter, read) if adapter.pulls else None
 

@@ -118,7 +118,7 @@ def refuse_status(agency: str, reply: WireReply) -> ReplyRefused:
         f"{agency} {outcome.text} (HTTP {reply.status})",
         outcome,
         reply,
-        retry_after_seconds=_read_retry_after(reply.headers) if outcome.temporary else None,
+        retry_after_seconds=read_retry_after(reply.headers) if outcome.temporary else None,
     )
 
 
@@ -127,7 +127,7 @@ def refuse_fault(agency: str, reply: WireReply, fault: SoapFault) -> ReplyRefuse
     says it is.
     """
     outcome = _outcome_of_fault(fault, reply.status)
-    after = fault.retry_after_seconds if fault.retry_after_seconds is not None else _read_retry_after(reply.headers)
+    after = fault.retry_after_seconds if fault.retry_after_seconds is not None else read_retry_after(reply.headers)
     return ReplyRefused(
         f"{agency} {outcome.text}: {fault.code} {fault.text}".rstrip(),
         outcome,
@@ -157,7 +157,7 @@ def _outcome_of_fault(fault: SoapFault, status: int) -> Outcome:
     return _SERVER_FAULT if fault.is_server else _CLIENT_FAULT
 
 
-def _read_retry_after(headers: Mapping[str, str]) -> float | None:
+def read_retry_after(headers: Mapping[str, str]) -> float | None:
     """Retry-After in seconds or as an HTTP date, within reason; None when absent or unreadable."""
     value = headers.get("Retry-After", "").strip()
     if value.isdecimal():

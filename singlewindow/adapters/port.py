@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from typing import Literal, Protocol
 from uuid import UUID
 
+from singlewindow.messages.judgement import ResponseUnit
+
 Verdict = Literal["acknowledged", "rejected", "retry", "unknown"]
 Idempotency = Literal["item", "call", "none"]
 
@@ -51,11 +53,13 @@ class Notice:
     """One thing the agency says of one task; `document` is its response document exactly as sent, if it sent one.
 
     `notice_id` is the agency's own id, by which we deduplicate; `task_id` is None when the agency names only keys.
+    `said` is what the adapter read of it by itself; left empty, the document is read by its message set.
     """
 
     notice_id: str
     document: bytes | None
     task_id: UUID | None = None
+    said: tuple[ResponseUnit, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,63 +5,75 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from typing import Any
-from uuid import UUID
 
 from zeep import Settings
 from zeep.exceptions import Error as ZeepError
 from zeep.wsdl import Document
 
+from singlewindow.adapters.soap_shapes import OperationShape, describe_operation
 from singlewindow.errors import ConfigurationError
-from singlewindow.xsd.soap_envelope import SoapVersion, http_headers, version_of, write
-from singlewindow.xsd.soap_requests import write_record
+from singlewindow.xsd.soap_envelope import NAMESPACES, SoapVersion, http_headers, version_of
+from singlewindow.xsd.wsdl_bindings import Encoding, read_encodings
+from singlewindow.xsd.wsdl_catalogue import KNOWN, KNOWN_SCHEMAS, WsdlFiles, gather
+from singlewindow.xsd.wsdl_encoding import mark_encoded
 
-_SETTINGS = Settings(strict=True, forbid_dtd=True, forbid_entities=True, forbid_external=True)
+# zeep asks for the schema of SOAP's encoding by its URL, which LocalFiles answers; it has no network to go to
+_SETTINGS = Settings(strict=True, forbid_dtd=True, forbid_entities=True, forbid_external=False)
+# what zeep raises over WSDLs and arguments that do not fit, beside its own errors
+_ZEEP_ERRORS = (ZeepError, AttributeError, LookupError, TypeError, ValueError, OSError)
 
 
 @dataclass(frozen=True, slots=True)
-class SoapRequest:
-    """A request for the wire, and the bytes to keep of it (see Envelope.record)."""
+class Draft:
+    """A request as a tree, to be completed by functions of the XML door and then written."""
 
     headers: dict[str, str]
-    body: bytes
-    record: bytes
+    envelope: Any
+
+
+@dataclass(frozen=True, slots=True)
+class PortName:
+    """Which port of a WSDL is meant: the first that speaks SOAP, of this service, or of this name."""
+
+    service: str | None = None
+    port: str | None = None
 
 
 class LocalFiles:
-    """What zeep may load: files in the WSDL's own folder. There is no session: nothing can be fetched or sent."""
+    """What zeep may load: the files gathered beforehand. There is no session: nothing can be fetched or sent."""
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder.resolve()
+    def __init__(self, files: WsdlFiles) -> None:
+        self._files = files.files
 
     def load(self, url: str) -> bytes:
-        """Read a file of the folder. Raises ConfigurationError for a URL and for a path that leads out of it."""
-        path = Path(url).resolve()
-        if "://" in url or not path.is_relative_to(self._folder):
+        """A gathered file's bytes, or a well-known schema's by its URL. Raises ConfigurationError for anything else."""
+        if url in KNOWN_SCHEMAS:
+            return (KNOWN / KNOWN_SCHEMAS[url]).read_bytes()
+        found = self._files.get(Path(url).resolve())
+        if found is None:
             raise ConfigurationError(f"a WSDL may refer only to files beside it, not to {url}")
-        return path.read_bytes()
+        return found
 
 
 class ServiceDescription:
-    """One service's WSDL: its operations, its SOAP version, and requests made after it."""
+    """One port of a WSDL: its operations, its SOAP version, and requests made after it."""
 
-    def __init__(self, path: Path, binding: Any) -> None:
+    def __init__(self, path: Path, port: Any, encodings: Mapping[str, Encoding]) -> None:
         self._path = path
-        self._binding = binding
+        self._binding = port.binding
+        self._encodings = encodings
+        self.port_name = str(port.name)
+        self.address = str(port.binding_options.get("address") or "")
 
     @staticmethod
-    @cache
-    def load(path: Path) -> ServiceDescription:
-        """Read a WSDL once in a process; its first port counts. Raises ConfigurationError that names the file."""
-        files: Any = LocalFiles(path.parent)  # zeep asks for its own class, which would come with a network session
-        with _translate_zeep(path):
-            document = Document(str(path.resolve()), files, settings=_SETTINGS)
-            ports = [port for service in document.services.values() for port in service.ports.values()]
-        if not ports:
-            raise ConfigurationError(f"{path}: the WSDL offers no port")
-        return ServiceDescription(path, ports[0].binding)
+    def read(path: Path, within: Path | None = None, wanted: PortName = PortName()) -> ServiceDescription:
+        """Read a WSDL; it and what it refers to lie in `within`, by default the WSDL's own folder.
+
+        Raises ConfigurationError that names the file.
+        """
+        return _choose(path, load_ports(path, within), wanted)[0]
 
     @property
     def version(self) -> SoapVersion:
@@ -73,24 +85,85 @@ class ServiceDescription:
         """The names of all operations."""
         return frozenset(self._binding.all())
 
-    def request(self, operation: str, arguments: Mapping[str, Any], *, call_id: UUID) -> SoapRequest:
-        """Make the request for an operation. `arguments` follow its element in the schema, nested as dicts and lists.
+    @property
+    def binding_name(self) -> str:
+        """The binding's local name."""
+        return str(self._binding.name.localname)
+
+    def describe(self, operation: str) -> OperationShape:
+        """The shape of an operation. Raises ConfigurationError when the WSDL has no such operation."""
+        return describe_operation(self._operation(operation))
+
+    def encoding(self, operation: str) -> Encoding | None:
+        """How the parts of an operation are encoded; None where they are literal."""
+        return self._encodings.get(operation)
+
+    def draft(
+        self, operation: str, arguments: Mapping[str, Any] | str | bytes, headers: Mapping[str, Any] | None = None
+    ) -> Draft:
+        """Make the request for an operation. `arguments` follow its element in the schema, nested as dicts and lists;
+        a text where that element is simple. `headers` are the blocks that the WSDL declares.
 
         Raises ConfigurationError when the WSDL has no such operation or does not take these arguments.
         """
-        if operation not in self.operations:
-            raise ConfigurationError(f"{self._path}: the WSDL has no operation {operation}")
-        described = self._binding.get(operation)
+        described = self._operation(operation)
         with _translate_zeep(self._path):
-            correlation = {"correlation": {"callId": str(call_id)}}
-            envelope = described.create(**arguments, _soapheaders=correlation).content
-        headers = http_headers(self.version, described.soapaction)
-        return SoapRequest(headers, body=write(envelope), record=write_record(envelope))
+            positional, named = ((arguments,), {}) if isinstance(arguments, str | bytes) else ((), dict(arguments))
+            envelope = described.create(*positional, **named, _soapheaders=headers or None).content
+        if encoding := self._encodings.get(operation):
+            mark_encoded(envelope, encoding, _part_types(describe_operation(described)))
+        return Draft(http_headers(self.version, described.soapaction), envelope)
+
+    def _operation(self, operation: str) -> Any:
+        if operation not in self.operations:
+            known = ", ".join(sorted(self.operations)) or "none"
+            raise ConfigurationError(f"{self._path}: the WSDL has no operation {operation}; it has {known}")
+        return self._binding.get(operation)
+
+
+def load_ports(path: Path, within: Path | None = None) -> dict[str, list[ServiceDescription]]:
+    """The ports that speak SOAP, by service. Raises ConfigurationError for a WSDL that cannot be read or has none."""
+    gathered = gather(path, within)
+    files: Any = LocalFiles(gathered)  # zeep asks for its own class, which would come with a network session
+    with _translate_zeep(path):
+        document = Document(str(gathered.entry), files, settings=_SETTINGS)
+        found = {
+            name: [
+                ServiceDescription(path, port, read_encodings(gathered, port.binding.name.localname))
+                for port in service.ports.values()
+                if _speaks_soap(port.binding)
+            ]
+            for name, service in document.services.items()
+        }
+    if not any(found.values()):
+        others = sum(len(service.ports) for service in document.services.values())
+        beside = f"; its {others} ports are bound to plain HTTP" if others else ""
+        raise ConfigurationError(f"{path}: the WSDL offers no port with a SOAP binding{beside}")
+    return found
+
+
+def _speaks_soap(binding: Any) -> bool:
+    return getattr(binding, "nsmap", {}).get("soap-env") in NAMESPACES.values()
+
+
+def _choose(path: Path, ports: Mapping[str, list[ServiceDescription]], wanted: PortName) -> list[ServiceDescription]:
+    if wanted.service is not None and wanted.service not in ports:
+        raise ConfigurationError(f"{path}: there is no service {wanted.service}; there is {', '.join(ports)}")
+    offered = [port for name, found in ports.items() if wanted.service in {None, name} for port in found]
+    chosen = [port for port in offered if wanted.port in {None, port.port_name}]
+    if not chosen:
+        names = ", ".join(port.port_name for port in offered)
+        raise ConfigurationError(f"{path}: there is no SOAP port {wanted.port}; there is {names}")
+    return chosen
+
+
+def _part_types(shape: OperationShape) -> dict[str, tuple[str, str]]:
+    return {part.name: (part.type_namespace, part.type) for part in shape.request.children if part.type}
 
 
 @contextmanager
 def _translate_zeep(path: Path) -> Iterator[None]:
     try:
         yield
-    except (ZeepError, TypeError, ValueError, OSError) as error:
-        raise ConfigurationError(f"{path}: {error}") from error
+    except _ZEEP_ERRORS as error:
+        raise ConfigurationError(f"{path}: {' '.join(str(error).split())[:500]}") from error

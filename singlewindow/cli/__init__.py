@@ -29,6 +29,7 @@ COMMANDS = (
     "ledger",
     "dead-letters",
     "message-set",
+    "adapter",
     "doctor",
 )
 

@@ -31,7 +31,7 @@ def read_words(
         if notice.task_id is None:
             _log.warning("notice_without_task", agency=agency, notice_id=notice.notice_id)
             continue
-        said = _read(notice.document, None, read_response)
+        said = notice.said or _read(notice.document, None, read_response)
         words.append(Word(agency, notice.task_id, notice.notice_id, said, notice.document, via))
     return words
 
@@ -58,8 +58,9 @@ class AnswerReader:
         return self._word(work, answer, said if any(unit.state == "rejected" for unit in said) else (*said, rejected))
 
     def _read_notice(self, work: Work, answer: Answer) -> tuple[ResponseUnit, ...]:
-        document = answer.notice.document if answer.notice else None
-        return _read(document, work.message_set, self.read_response)
+        if answer.notice is None:
+            return ()
+        return answer.notice.said or _read(answer.notice.document, work.message_set, self.read_response)
 
     def _word(self, work: Work, answer: Answer, said: tuple[ResponseUnit, ...]) -> Word:
         """Without a notice of the agency's own the word is named by exchange and task, so a repeat is recognised."""

@@ -12,6 +12,7 @@ from typing import Any
 from lxml import etree
 
 from singlewindow.errors import ConfigurationError
+from singlewindow.messages.destinations import check_destinations
 from singlewindow.messages.manifest import MessageSet, Root
 from singlewindow.messages.rule import Rule
 from singlewindow.xsd.authority_codes import AuthorityCodes, load_authority_codes
@@ -137,12 +138,18 @@ class Catalogue:
     """The installed sets, by name and by root element.
 
     `sets` is replaced as a whole when sets are reloaded; whoever keeps `manifests` sees the newest. `refused` says, by
-    folder, why a changed set was not taken.
+    folder, why a changed set was not taken. `agencies` are those that routes may lead to; None: routes are not checked.
     """
 
-    def __init__(self, installed: dict[str, InstalledSet], extra: Path | None = None) -> None:
+    def __init__(
+        self,
+        installed: dict[str, InstalledSet],
+        extra: Path | None = None,
+        agencies: frozenset[str] | None = None,
+    ) -> None:
         self.sets = installed
         self.extra = extra
+        self.agencies = agencies
         self.refused: dict[str, str] = {}
         self.manifests: Mapping[str, MessageSet] = Manifests(self)
 
@@ -191,18 +198,25 @@ class Manifests(Mapping[str, MessageSet]):
         return len(self._catalogue.sets)
 
 
-def load_catalogue(extra: Path | None = None) -> Catalogue:
-    """The built-in sets and those of a further folder. Raises ConfigurationError that names file and key."""
+def load_catalogue(extra: Path | None = None, agencies: frozenset[str] | None = None) -> Catalogue:
+    """The built-in sets and those of a further folder, whose routes lead to `agencies` only (None: to any).
+
+    Raises ConfigurationError that names file and key.
+    """
     installed: dict[str, InstalledSet] = {}
     for folder in [*set_folders(BUILT_IN), *(set_folders(extra) if extra else [])]:
-        one = load_set(folder, installed)
+        one = load_set(folder, installed, agencies)
         installed[one.message_set.name] = one
-    return Catalogue(installed, extra)
+    return Catalogue(installed, extra, agencies)
 
 
-def load_set(folder: Path, installed: Mapping[str, InstalledSet]) -> InstalledSet:
-    """The set of one folder, beside those installed. Raises ConfigurationError that names file and key."""
+def load_set(
+    folder: Path, installed: Mapping[str, InstalledSet], agencies: frozenset[str] | None = None
+) -> InstalledSet:
+    """The set of one folder, beside those installed; see load_catalogue. Raises ConfigurationError."""
     message_set = _with_ledger_rules(read_manifest(_load_toml(folder / MANIFEST), folder), installed)
+    if agencies is not None:
+        check_destinations(message_set, agencies, str(folder / MANIFEST))
     if message_set.name in installed:
         raise ConfigurationError(f"{folder / MANIFEST}: a message set named {message_set.name} is installed already")
     if message_set.shares is None:

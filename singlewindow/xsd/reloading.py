@@ -101,7 +101,7 @@ class Reloader:
         shutil.rmtree(copy, ignore_errors=True)
         shutil.copytree(folder, copy)
         others = {name: one for name, one in self._catalogue.sets.items() if one.message_set.folder.name != folder.name}
-        installed = load_set(copy, others)
+        installed = load_set(copy, others, self._catalogue.agencies)
         installed.compile()
         return installed
 

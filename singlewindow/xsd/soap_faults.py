@@ -72,7 +72,7 @@ def open_reply(body: bytes) -> SoapMessage:
     """Open the envelope of a reply. Raises FaultReceived for a Fault and MalformedSoap for what is no SOAP."""
     message = open_envelope(body)
     if message.element.tag == f"{{{NAMESPACES[message.version]}}}Fault":
-        raise FaultReceived(_read_fault(message))
+        raise FaultReceived(read_fault(message))
     return message
 
 
@@ -121,7 +121,7 @@ def _write_failure(detail: etree._Element, fault: SoapFault, retry: Retry) -> No
         add_text(failure, "retryAfterSeconds", str(fault.retry_after_seconds))
 
 
-def _read_fault(message: SoapMessage) -> SoapFault:
+def read_fault(message: SoapMessage) -> SoapFault:
     """Agencies' Faults are often untidy, so everything is optional here: an unreadable code counts as the server's."""
     code, text = _read_code_and_text(message)
     role = _ROLES.get(code.rpartition(":")[2].partition(".")[0], "server")

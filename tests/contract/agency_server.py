@@ -41,6 +41,7 @@ class AgencyServer:
         self._released = asyncio.Event()
         app = web.Application(client_max_size=50_000_000)
         app.router.add_post("/agency", self._handle)
+        app.router.add_post("/agency/{name}", self._handle)
         self._server = TestServer(app)
 
     async def start(self) -> str:

@@ -11,15 +11,12 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from singlewindow.adapters.agency import AgencyProfile, SoapAdapter
+from singlewindow.adapters.declared.adapter import DeclaredAdapter
 from singlewindow.adapters.port import Adapter, Answer, Call, Notice, OriginalItem, TaskItem
-from singlewindow.adapters.profiles import CUSTOMS_OPERATIONS, INSPECTION_OPERATIONS
+from singlewindow.adapters.profiles import FOLDERS
 from singlewindow.adapters.unreliable import Failure, UnreliableAdapter
 from singlewindow.errors import AgencyError
-from singlewindow.xsd.soap_descriptions import DESCRIPTIONS
 from tests.contract.agency_server import AgencyServer
-
-OPERATIONS = {"customs": CUSTOMS_OPERATIONS, "inspection": INSPECTION_OPERATIONS}
 
 
 class Agency(Protocol):
@@ -44,14 +41,8 @@ async def pair(request: pytest.FixtureRequest) -> AsyncIterator[Pair]:
         yield Pair(unreliable, unreliable)
         return
     server = AgencyServer()
-    profile = AgencyProfile(
-        request.param,
-        DESCRIPTIONS / f"{request.param}.wsdl",
-        await server.start(),
-        OPERATIONS[request.param],
-        deadline_seconds=1.0,
-    )
-    adapter = SoapAdapter(profile)
+    url = await server.start()
+    adapter = DeclaredAdapter(FOLDERS / request.param, agencies_url=url, deadline_seconds=1.0)
     yield Pair(adapter, server)
     await adapter.close()
     await server.stop()

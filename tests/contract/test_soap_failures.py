@@ -16,9 +16,10 @@ import pytest
 from aiohttp import web
 
 from singlewindow.adapters import wire
-from singlewindow.adapters.agency import AgencyProfile, SoapAdapter
+from singlewindow.adapters.declared.adapter import DeclaredAdapter
 from singlewindow.adapters.outcomes import ReplyRefused
-from singlewindow.adapters.profiles import AGENCIES, CUSTOMS_OPERATIONS, builtin_adapters
+from singlewindow.adapters.port import Adapter
+from singlewindow.adapters.profiles import AGENCIES, FOLDERS, builtin_adapters
 from singlewindow.adapters.soap import LocalFiles, ServiceDescription
 from singlewindow.adapters.wire import Credentials
 from singlewindow.errors import AgencyError, ConfigurationError
@@ -27,6 +28,7 @@ from singlewindow.xsd.soap_descriptions import DESCRIPTIONS
 from singlewindow.xsd.soap_envelope import NAMESPACES, SoapMessage, open_envelope
 from singlewindow.xsd.soap_faults import SoapFault
 from singlewindow.xsd.soap_replies import TaskResult, write_results
+from singlewindow.xsd.wsdl_catalogue import gather
 from tests.contract.agency_server import AgencyServer, fault_response
 from tests.contract.test_adapters import fail_to_submit, make_call, submit, task_ids
 
@@ -41,14 +43,27 @@ async def server() -> AsyncIterator[AgencyServer]:
 
 
 @pytest.fixture
-async def adapter(server: AgencyServer) -> AsyncIterator[SoapAdapter]:
-    customs = SoapAdapter(make_profile(await server.start()))
+async def adapter(server: AgencyServer) -> AsyncIterator[Adapter]:
+    customs = make_customs(await server.start())
     yield customs
     await customs.close()
 
 
-def make_profile(url: str, **changes: Any) -> AgencyProfile:
-    return AgencyProfile("customs", DESCRIPTIONS / "customs.wsdl", url, CUSTOMS_OPERATIONS, **changes)
+def make_customs(url: str, **changes: Any) -> DeclaredAdapter:
+    return DeclaredAdapter(FOLDERS / "customs", agencies_url=url, **changes)
+
+
+def describe_customs(folder: Path, *, actions: str) -> Path:
+    """A folder that describes customs with other actions."""
+    text = f"""extends = "singlewindow:exchange"
+name = "customs"
+[services.customs]
+wsdl = "singlewindow:customs.wsdl"
+[actions]
+{actions}
+"""
+    (folder / "agency.toml").write_text(text, "utf-8")
+    return folder
 
 
 def reply_with(response: Callable[[], web.Response]) -> Handler:
@@ -91,7 +106,7 @@ STOP = (False, False)
     ],
 )
 async def test_a_status_without_an_answer_is_classified(
-    server: AgencyServer, adapter: SoapAdapter, status: int, expected: tuple[bool, bool]
+    server: AgencyServer, adapter: Adapter, status: int, expected: tuple[bool, bool]
 ) -> None:
     server.reply_next(reply_with(lambda: web.Response(status=status, headers={"Location": "/agency"}, text="no")))
     failure = await fail_to_submit(adapter, make_call())
@@ -101,7 +116,7 @@ async def test_a_status_without_an_answer_is_classified(
     assert len(server.requests) == 1
 
 
-async def test_an_answer_under_an_error_status_is_not_taken(server: AgencyServer, adapter: SoapAdapter) -> None:
+async def test_an_answer_under_an_error_status_is_not_taken(server: AgencyServer, adapter: Adapter) -> None:
     call = make_call()
 
     async def fail_with_results(request: web.Request) -> web.Response:
@@ -113,7 +128,7 @@ async def test_an_answer_under_an_error_status_is_not_taken(server: AgencyServer
 
 
 @pytest.mark.parametrize("status", [429, 503])
-async def test_retry_after_is_honoured(server: AgencyServer, adapter: SoapAdapter, status: int) -> None:
+async def test_retry_after_is_honoured(server: AgencyServer, adapter: Adapter, status: int) -> None:
     server.reply_next(reply_with(lambda: web.Response(status=status, headers={"Retry-After": "7"})))
     assert (await fail_to_submit(adapter, make_call())).retry_after_seconds == 7
 
@@ -129,7 +144,7 @@ async def test_retry_after_is_honoured(server: AgencyServer, adapter: SoapAdapte
     ],
 )
 async def test_retry_after_is_bounded_and_may_be_a_date(
-    server: AgencyServer, adapter: SoapAdapter, value: str, expected: float | None
+    server: AgencyServer, adapter: Adapter, value: str, expected: float | None
 ) -> None:
     server.reply_next(reply_with(lambda: web.Response(status=503, headers={"Retry-After": value})))
     assert (await fail_to_submit(adapter, make_call())).retry_after_seconds == expected
@@ -147,7 +162,7 @@ async def test_retry_after_is_bounded_and_may_be_a_date(
 )
 @pytest.mark.parametrize("status", [200, 500])
 async def test_a_fault_is_classified_by_its_flag_and_then_by_its_role(
-    server: AgencyServer, adapter: SoapAdapter, fault: SoapFault, expected: tuple[bool, bool], status: int
+    server: AgencyServer, adapter: Adapter, fault: SoapFault, expected: tuple[bool, bool], status: int
 ) -> None:
     def respond() -> web.Response:
         response = fault_response(fault, "1.1")
@@ -159,7 +174,7 @@ async def test_a_fault_is_classified_by_its_flag_and_then_by_its_role(
     assert (failure.temporary, failure.outcome_unknown) == expected
 
 
-async def test_a_fault_says_when_to_send_again(server: AgencyServer, adapter: SoapAdapter) -> None:
+async def test_a_fault_says_when_to_send_again(server: AgencyServer, adapter: Adapter) -> None:
     fault = SoapFault("busy", "night shift", retry="resend", retry_after_seconds=30)
     server.reply_next(reply_with(lambda: fault_response(fault, "1.1")))
     failure = await fail_to_submit(adapter, make_call())
@@ -181,7 +196,7 @@ async def test_a_fault_says_when_to_send_again(server: AgencyServer, adapter: So
     ids=["html", "empty", "binary", "foreign-envelope", "doctype", "foreign-body", "empty-body"],
 )
 async def test_a_reply_that_is_no_soap_of_ours_leaves_the_outcome_unknown(
-    server: AgencyServer, adapter: SoapAdapter, body: bytes
+    server: AgencyServer, adapter: Adapter, body: bytes
 ) -> None:
     server.reply_next(reply_with(lambda: web.Response(body=body, content_type="text/xml")))
     failure = await fail_to_submit(adapter, make_call())
@@ -190,7 +205,7 @@ async def test_a_reply_that_is_no_soap_of_ours_leaves_the_outcome_unknown(
     assert failure.body == body
 
 
-async def test_a_reply_that_repeats_the_request_is_no_answer(server: AgencyServer, adapter: SoapAdapter) -> None:
+async def test_a_reply_that_repeats_the_request_is_no_answer(server: AgencyServer, adapter: Adapter) -> None:
     async def echo(request: web.Request) -> web.Response:
         return web.Response(body=await request.read())
 
@@ -198,7 +213,7 @@ async def test_a_reply_that_repeats_the_request_is_no_answer(server: AgencyServe
     assert (await fail_to_submit(adapter, make_call())).outcome_unknown
 
 
-async def test_a_reply_cut_in_its_middle_leaves_the_outcome_unknown(server: AgencyServer, adapter: SoapAdapter) -> None:
+async def test_a_reply_cut_in_its_middle_leaves_the_outcome_unknown(server: AgencyServer, adapter: Adapter) -> None:
     async def cut(request: web.Request) -> web.StreamResponse:
         response = web.StreamResponse(headers={"Content-Length": "1000"})
         await response.prepare(request)
@@ -212,9 +227,7 @@ async def test_a_reply_cut_in_its_middle_leaves_the_outcome_unknown(server: Agen
     assert (failure.temporary, failure.outcome_unknown) == TEMPORARY_UNKNOWN
 
 
-async def test_a_huge_reply_is_cut_off(
-    server: AgencyServer, adapter: SoapAdapter, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_huge_reply_is_cut_off(server: AgencyServer, adapter: Adapter, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(wire, "REPLY_LIMIT_BYTES", 100_000)
     server.reply_next(reply_with(lambda: web.Response(body=b" " * 5_000_000)))
     failure = await fail_to_submit(adapter, make_call())
@@ -223,28 +236,26 @@ async def test_a_huge_reply_is_cut_off(
     assert len(failure.body) <= 65_536
 
 
-async def test_a_compressed_reply_is_refused_unopened(server: AgencyServer, adapter: SoapAdapter) -> None:
+async def test_a_compressed_reply_is_refused_unopened(server: AgencyServer, adapter: Adapter) -> None:
     server.reply_next(reply_with(lambda: web.Response(body=b"bomb", headers={"Content-Encoding": "gzip"})))
     assert (await fail_to_submit(adapter, make_call())).outcome_unknown
 
 
 async def test_a_refused_connection_is_no_unknown_outcome(unused_tcp_port: int) -> None:
-    adapter = SoapAdapter(make_profile(f"http://127.0.0.1:{unused_tcp_port}/agency"))
+    adapter = make_customs(f"http://127.0.0.1:{unused_tcp_port}/agency")
     failure = await fail_to_submit(adapter, make_call())
     await adapter.close()
     assert (failure.temporary, failure.outcome_unknown) == TEMPORARY_KNOWN
 
 
 async def test_an_address_that_is_no_url_stops_the_task() -> None:
-    adapter = SoapAdapter(make_profile("not a url"))
+    adapter = make_customs("http://[not a url")
     failure = await fail_to_submit(adapter, make_call())
     await adapter.close()
     assert failure.temporary is False
 
 
-async def test_a_task_of_another_call_is_dropped_and_ours_is_unknown(
-    server: AgencyServer, adapter: SoapAdapter
-) -> None:
+async def test_a_task_of_another_call_is_dropped_and_ours_is_unknown(server: AgencyServer, adapter: Adapter) -> None:
     call, foreign = make_call(2), uuid4()
     first, second = task_ids(call)
     results = [TaskResult(foreign, "acknowledged"), TaskResult(second, "rejected", code="E1", text="why")]
@@ -253,14 +264,14 @@ async def test_a_task_of_another_call_is_dropped_and_ours_is_unknown(
     assert [(answer.task_id, answer.verdict) for answer in answers] == [(first, "unknown"), (second, "rejected")]
 
 
-async def test_a_task_answered_twice_and_differently_is_unknown(server: AgencyServer, adapter: SoapAdapter) -> None:
+async def test_a_task_answered_twice_and_differently_is_unknown(server: AgencyServer, adapter: Adapter) -> None:
     call = make_call()
     results = [TaskResult(task_ids(call)[0], verdict) for verdict in ("acknowledged", "rejected")]
     server.reply_next(answer_with(lambda message: write_results(message, results)))
     assert [answer.verdict for answer in await submit(adapter, call)] == ["unknown"]
 
 
-async def test_one_unreadable_result_spoils_no_other(server: AgencyServer, adapter: SoapAdapter) -> None:
+async def test_one_unreadable_result_spoils_no_other(server: AgencyServer, adapter: Adapter) -> None:
     call = make_call(2)
     results = [TaskResult(task_id, "acknowledged") for task_id in task_ids(call)]
     server.reply_next(
@@ -270,7 +281,7 @@ async def test_one_unreadable_result_spoils_no_other(server: AgencyServer, adapt
 
 
 async def test_a_reply_that_correlates_with_another_call_answers_nothing(
-    server: AgencyServer, adapter: SoapAdapter
+    server: AgencyServer, adapter: Adapter
 ) -> None:
     call = make_call()
 
@@ -282,14 +293,14 @@ async def test_a_reply_that_correlates_with_another_call_answers_nothing(
     assert [answer.verdict for answer in await submit(adapter, call)] == ["unknown"]
 
 
-async def test_a_notice_that_cannot_be_read_is_not_skipped(server: AgencyServer, adapter: SoapAdapter) -> None:
+async def test_a_notice_that_cannot_be_read_is_not_skipped(server: AgencyServer, adapter: Adapter) -> None:
     server.reply_next(answer_with(lambda message: write_results(message, [])))
     with pytest.raises(AgencyError) as raised:
         await adapter.pull("")
     assert raised.value.temporary
 
 
-async def test_a_cancelled_call_stays_cancelled(server: AgencyServer, adapter: SoapAdapter) -> None:
+async def test_a_cancelled_call_stays_cancelled(server: AgencyServer, adapter: Adapter) -> None:
     server.fail_next("slow")
     call = make_call()
     task = asyncio.create_task(submit(adapter, call))
@@ -301,7 +312,7 @@ async def test_a_cancelled_call_stays_cancelled(server: AgencyServer, adapter: S
 
 
 async def test_the_request_carries_the_original_unchanged_and_the_record_only_its_hash(
-    server: AgencyServer, adapter: SoapAdapter
+    server: AgencyServer, adapter: Adapter
 ) -> None:
     call = make_call(2)
     envelope = adapter.prepare(call)
@@ -318,7 +329,7 @@ async def test_the_request_carries_the_original_unchanged_and_the_record_only_it
 
 
 async def test_an_original_of_several_megabytes_travels(server: AgencyServer) -> None:
-    adapter = SoapAdapter(make_profile(await server.start(), deadline_seconds=20))
+    adapter = make_customs(await server.start(), deadline_seconds=20)
     call = make_call()
     original = b"x" * 6_000_000
     (item,) = call.items
@@ -329,17 +340,17 @@ async def test_an_original_of_several_megabytes_travels(server: AgencyServer) ->
 
 
 async def test_credentials_are_sent_and_never_shown(server: AgencyServer) -> None:
-    profile = make_profile(await server.start(), credentials=Credentials("gate", "s3cret"))
-    adapter = SoapAdapter(profile)
+    credentials = Credentials("gate", "s3cret")
+    adapter = make_customs(await server.start(), credentials=credentials)
     await submit(adapter, make_call())
     await adapter.close()
     headers, _ = server.requests[0]
     assert headers["Authorization"] == "Basic Z2F0ZTpzM2NyZXQ="
-    assert "s3cret" not in repr(profile)
+    assert "s3cret" not in repr(credentials)
 
 
-def test_an_action_without_an_operation_is_never_sent() -> None:
-    adapter = SoapAdapter(AgencyProfile("customs", DESCRIPTIONS / "customs.wsdl", "http://x", {"amend": "Amend"}))
+def test_an_action_without_an_operation_is_never_sent(tmp_path: Path) -> None:
+    adapter = DeclaredAdapter(describe_customs(tmp_path, actions='amend = { operation = "Amend" }'))
     with pytest.raises(AgencyError, match="declare") as raised:
         adapter.prepare(make_call())
     assert not raised.value.temporary
@@ -350,13 +361,13 @@ def test_a_reference_that_xml_cannot_carry_is_never_sent() -> None:
     (item,) = call.items
     unwritable = replace(item, tasks=(replace(item.tasks[0], references={"certificate": "\x00"}),))
     with pytest.raises(AgencyError) as raised:
-        SoapAdapter(make_profile("http://x")).prepare(replace(call, items=(unwritable,)))
+        make_customs("http://x").prepare(replace(call, items=(unwritable,)))
     assert not raised.value.temporary
 
 
-def test_a_profile_that_names_an_operation_the_wsdl_lacks_is_refused() -> None:
+def test_an_agency_that_names_an_operation_the_wsdl_lacks_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match="Teleport"):
-        SoapAdapter(AgencyProfile("customs", DESCRIPTIONS / "customs.wsdl", "http://x", {"*": "Teleport"}))
+        DeclaredAdapter(describe_customs(tmp_path, actions='"*" = { operation = "Teleport" }'))
 
 
 def test_loading_every_wsdl_opens_no_connection(unused_tcp_port: int) -> None:
@@ -367,7 +378,6 @@ def test_loading_every_wsdl_opens_no_connection(unused_tcp_port: int) -> None:
             seen.append(event)
 
     sys.addaudithook(watch)
-    ServiceDescription.load.cache_clear()
     adapters = builtin_adapters(Settings())
     assert seen == []
     assert tuple(adapters) == AGENCIES
@@ -382,27 +392,25 @@ def test_a_wsdl_that_names_a_place_elsewhere_is_refused(tmp_path: Path, location
     text = (DESCRIPTIONS / "customs.wsdl").read_text().replace('"exchange.xsd"', f'"{location}"')
     (tmp_path / "customs.wsdl").write_text(text)
     with pytest.raises(ConfigurationError):
-        ServiceDescription.load(tmp_path / "customs.wsdl")
+        ServiceDescription.read(tmp_path / "customs.wsdl")
 
 
-def test_a_wsdl_cannot_reach_files_outside_its_folder(tmp_path: Path) -> None:
+def test_only_files_gathered_beforehand_are_read(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match="beside it"):
-        LocalFiles(tmp_path).load(str(tmp_path / ".." / "secret.xsd"))
+        LocalFiles(gather(DESCRIPTIONS / "customs.wsdl")).load(str(tmp_path / ".." / "secret.xsd"))
 
 
 @pytest.mark.parametrize(
     ("status", "stops_lane"), [(301, True), (400, False), (401, True), (403, True), (404, True), (413, False)]
 )
 async def test_credentials_and_address_are_no_documents_fault(
-    server: AgencyServer, adapter: SoapAdapter, status: int, *, stops_lane: bool
+    server: AgencyServer, adapter: Adapter, status: int, *, stops_lane: bool
 ) -> None:
     server.reply_next(reply_with(lambda: web.Response(status=status, text="no")))
     assert (await fail_to_submit(adapter, make_call())).stops_lane == stops_lane
 
 
-async def test_a_fault_under_a_status_that_refuses_us_stops_the_lane(
-    server: AgencyServer, adapter: SoapAdapter
-) -> None:
+async def test_a_fault_under_a_status_that_refuses_us_stops_the_lane(server: AgencyServer, adapter: Adapter) -> None:
     async def refuse(_request: web.Request) -> web.Response:
         fault = fault_response(SoapFault("auth", "who are you?", role="client"), "1.1")
         return web.Response(status=401, body=fault.body, headers={"Content-Type": "text/xml"})

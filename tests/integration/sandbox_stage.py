@@ -19,9 +19,9 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 from lxml import etree
 
-from singlewindow.adapters.agency import SoapAdapter
+from singlewindow.adapters.declared.adapter import DeclaredAdapter
 from singlewindow.adapters.port import Answer, Call, OriginalItem, TaskItem
-from singlewindow.adapters.profiles import builtin_profiles
+from singlewindow.adapters.profiles import builtin_adapters
 from singlewindow.adapters.sandbox.serving import JOURNAL, open_sandbox
 from singlewindow.settings import Settings
 from singlewindow.xsd.soap_envelope import http_headers, open_envelope
@@ -162,7 +162,7 @@ class Stage:
     url: str
     journal: Path
     window: SingleWindow
-    adapters: dict[str, SoapAdapter] = field(default_factory=dict)
+    adapters: dict[str, DeclaredAdapter] = field(default_factory=dict)
 
     async def send(
         self,
@@ -233,8 +233,7 @@ async def stage(
 @asynccontextmanager
 async def connected(url: str, data_dir: Path, window: SingleWindow) -> AsyncIterator[Stage]:
     """The adapters of a sandbox that runs at a URL."""
-    profiles = builtin_profiles(Settings(agencies_url=url))
-    running = Stage(url, data_dir / JOURNAL, window, {name: SoapAdapter(profile) for name, profile in profiles.items()})
+    running = Stage(url, data_dir / JOURNAL, window, builtin_adapters(Settings(agencies_url=url)))
     try:
         yield running
     finally:

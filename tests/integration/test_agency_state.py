@@ -12,8 +12,8 @@ from uuid import UUID
 import pytest
 from aiohttp import web
 
-from singlewindow.adapters.agency import AgencyProfile, SoapAdapter
-from singlewindow.adapters.profiles import CUSTOMS_OPERATIONS
+from singlewindow.adapters.declared.adapter import DeclaredAdapter
+from singlewindow.adapters.profiles import FOLDERS
 from singlewindow.ledger.agency_state import AgencyState, AgencyStates
 from singlewindow.ledger.dead_letters import DeadLetters, Selection
 from singlewindow.messages.judgement import ResponseUnit
@@ -23,7 +23,6 @@ from singlewindow.queue.lane import Lane, LaneLimits
 from singlewindow.queue.retry import RetryPolicy
 from singlewindow.queue.streams import ReadyStreams
 from singlewindow.queue.watching import AgencyWatch
-from singlewindow.xsd.soap_descriptions import DESCRIPTIONS
 from tests.contract.agency_server import AgencyServer
 from tests.integration.ledger_stage import LedgerStage, ledger_stage, unit
 
@@ -136,7 +135,7 @@ async def open_lane(stage: LedgerStage, server: AgencyServer, breaker: Breaker) 
     async with AsyncExitStack() as stack:
         url = await server.start()
         stack.push_async_callback(server.stop)
-        adapter = SoapAdapter(AgencyProfile("customs", DESCRIPTIONS / "customs.wsdl", url, CUSTOMS_OPERATIONS))
+        adapter = DeclaredAdapter(FOLDERS / "customs", agencies_url=url)
         stack.push_async_callback(adapter.close)
         dispatcher = AgencyDispatcher(
             stage.tasks, adapter, read_response=read_nothing, policy=AT_ONCE, ids=stage.ids, breaker=breaker

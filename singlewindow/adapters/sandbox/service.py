@@ -8,12 +8,7 @@ from uuid import UUID
 
 from aiohttp import web
 
-from singlewindow.adapters.profiles import (
-    CARRIERS,
-    CUSTOMS_OPERATIONS,
-    INSPECTION_OPERATIONS,
-    LOGISTICS_OPERATIONS,
-)
+from singlewindow.adapters.profiles import CARRIERS
 from singlewindow.adapters.sandbox.calls import Opened, act, carry_out
 from singlewindow.adapters.sandbox.documents import write_document
 from singlewindow.adapters.sandbox.incidents import answer_fault
@@ -31,9 +26,9 @@ SERVICES = {"customs": "customs", "inspection": "inspection"} | dict.fromkeys(CA
 """The WSDL of each agency."""
 
 SUBMISSIONS = {
-    "customs": frozenset(CUSTOMS_OPERATIONS.values()),
-    "inspection": frozenset(INSPECTION_OPERATIONS.values()),
-    "logistics": frozenset(LOGISTICS_OPERATIONS.values()),
+    "customs": frozenset({"Declare", "Amend", "Invalidate"}),
+    "inspection": frozenset({"ApplyForInspection"}),
+    "logistics": frozenset({"Book", "Release", "Cancel", "Inform"}),
 }
 """The operations of each WSDL that carry documents."""
 

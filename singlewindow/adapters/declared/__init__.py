@@ -1,0 +1,1 @@
+"""Agencies described by a folder: `agency.toml`, its WSDLs and, where wanted, stylesheets; no Python."""

@@ -1,0 +1,77 @@
+"""The adapters of this installation: the built-in agencies, those of a folder, and those of installed packages."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from importlib.metadata import EntryPoint, entry_points
+from typing import Any
+
+from singlewindow.adapters.declared.adapter import DeclaredAdapter
+from singlewindow.adapters.declared.configuration import Retry
+from singlewindow.adapters.declared.reading import agency_folders, read_agency
+from singlewindow.adapters.port import Adapter
+from singlewindow.adapters.profiles import AGENCIES, builtin_adapters
+from singlewindow.errors import ConfigurationError
+from singlewindow.settings import Settings
+
+ENTRY_POINTS = "singlewindow.adapters"
+"""Group of the entry points of packages that bring an adapter: the name is the agency's, the object a callable that
+takes the Settings and returns an Adapter.
+"""
+
+
+def installed_adapters(settings: Settings) -> dict[str, Adapter]:
+    """An adapter for every agency, by name; nothing is connected yet.
+
+    Raises ConfigurationError for a folder or package whose adapter cannot be made, and for a name given twice.
+    """
+    adapters: dict[str, Adapter] = dict(builtin_adapters(settings))
+    for source, adapter in (*_declared(settings), *_from_packages(settings)):
+        if adapter.agency in adapters:
+            raise ConfigurationError(f"{source}: an adapter for the agency {adapter.agency} is installed already")
+        adapters[adapter.agency] = adapter
+    return adapters
+
+
+def installed_agencies(settings: Settings) -> frozenset[str]:
+    """The names alone: no WSDL is read and no package loaded. Raises ConfigurationError for a broken agency.toml."""
+    folders = agency_folders(settings.agencies) if settings.agencies else ()
+    declared = (read_agency(folder).agency.name for folder in folders)
+    return frozenset((*AGENCIES, *declared, *(point.name for point in _entry_points())))
+
+
+def retry_budget(adapter: Adapter) -> Retry:
+    """The adapter's own retry budget; an empty one where it brings none."""
+    budget = getattr(adapter, "retry", None)
+    return budget if isinstance(budget, Retry) else Retry()
+
+
+def _declared(settings: Settings) -> Iterator[tuple[str, Adapter]]:
+    for folder in agency_folders(settings.agencies) if settings.agencies else ():
+        adapter = DeclaredAdapter(folder, agencies_url=settings.agencies_url, environment=settings.environment)
+        yield str(folder), adapter
+
+
+def _from_packages(settings: Settings) -> Iterator[tuple[str, Adapter]]:
+    for point in _entry_points():
+        adapter = _load(point)(settings)
+        if adapter.agency != point.name:
+            raise ConfigurationError(
+                f"entry point {point.name} of {ENTRY_POINTS}: its adapter says it is for {adapter.agency}"
+            )
+        yield f"entry point {point.value}", adapter
+
+
+def _load(point: EntryPoint) -> Callable[[Settings], Adapter]:
+    try:
+        make: Any = point.load()
+    except (ImportError, AttributeError) as error:
+        raise ConfigurationError(f"entry point {point.name} = {point.value}: {error}") from error
+    if not callable(make):
+        raise ConfigurationError(f"entry point {point.name} = {point.value}: not something to call with the settings")
+    loaded: Callable[[Settings], Adapter] = make
+    return loaded
+
+
+def _entry_points() -> list[EntryPoint]:
+    return sorted(entry_points(group=ENTRY_POINTS), key=lambda point: point.name)

@@ -1,0 +1,142 @@
+"""Declarations carried to agencies that only configuration knows, and settled, through the real ledger."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from singlewindow.adapters.declared.adapter import DeclaredAdapter
+from singlewindow.ledger.intake import Submission
+from singlewindow.messages.judgement import ResponseUnit
+from singlewindow.queue.dispatching import AgencyDispatcher
+from singlewindow.queue.pulling import Puller
+from singlewindow.queue.retry import RetryPolicy
+from singlewindow.xsd.catalogue import Catalogue, load_catalogue
+from singlewindow.xsd.examining import examine
+from singlewindow.xsd.responses import read_response
+from tests.contract.declared_stage import (
+    AGENCIES,
+    SETS,
+    WSDLS,
+    Harbour,
+    consignments,
+    fiscal_result,
+    revenue_reply,
+)
+from tests.contract.wsdl_stub import WsdlStub
+from tests.integration.ledger_stage import LedgerStage, ledger_stage
+
+NAMES = frozenset(WSDLS)
+
+
+@dataclass
+class Crossing:
+    """The ledger, the catalogue and the agencies."""
+
+    stage: LedgerStage
+    catalogue: Catalogue
+    adapters: dict[str, DeclaredAdapter]
+    stubs: dict[str, WsdlStub]
+    trader: UUID
+
+    async def file(self, *references: str) -> list[UUID]:
+        body = consignments(*references)
+        judgement = examine(self.catalogue, body)
+        assert judgement is not None
+        filed = await self.stage.intake.file(
+            Submission(self.trader, "consignments", judgement.root, body, judgement, {}, None)
+        )
+        await self.stage.match_all()
+        return list(filed.declaration_ids)
+
+    def read(self, message_set: str | None, document: bytes) -> tuple[ResponseUnit, ...]:
+        return read_response(self.catalogue, document, message_set)
+
+    async def dispatch(self, agency: str) -> int:
+        """Carry what is due to one agency; how many tasks that was."""
+        claims = await self.stage.tasks.claim_due(agency, limit=100, visibility_seconds=30)
+        dispatcher = AgencyDispatcher(
+            self.stage.tasks,
+            self.adapters[agency],
+            read_response=self.read,
+            policy=RetryPolicy(base_seconds=0.01),
+            ids=self.stage.ids,
+        )
+        await dispatcher.perform(claims)
+        return len(claims)
+
+    async def view(self, declaration: UUID) -> dict[str, Any]:
+        view = await self.stage.reader.declaration(self.trader, declaration)
+        assert view is not None
+        return view
+
+
+@pytest.fixture
+async def crossing(database_url: str) -> AsyncIterator[Crossing]:
+    answers = {"fiscal": lambda _: fiscal_result("100"), "revenue": lambda _: revenue_reply(0)}
+    catalogue = load_catalogue(SETS, NAMES | {"customs", "inspection", "road", "rail", "sea", "air"})
+    async with AsyncExitStack() as stack:
+        stage = await stack.enter_async_context(ledger_stage(database_url, catalogue.manifests["consignments"]))
+        stubs, adapters = {}, {}
+        for name, wsdl in WSDLS.items():
+            answer = answers.get(name, Harbour().answer)
+            stubs[name] = WsdlStub(AGENCIES / name / wsdl, answer, f"/{name}")
+            adapters[name] = DeclaredAdapter(AGENCIES / name, agencies_url=await stubs[name].start())
+            stack.push_async_callback(stubs[name].stop)
+            stack.push_async_callback(adapters[name].close)
+        trader = await stage.traders.create("Example Trading Co", [], all_codes=True)
+        yield Crossing(stage, catalogue, adapters, stubs, trader)
+
+
+async def test_declarations_are_settled_at_three_agencies_that_only_configuration_knows(crossing: Crossing) -> None:
+    declarations = await crossing.file("R1", "R2")
+    assert await crossing.dispatch("harbour") == 2
+    assert await crossing.dispatch("fiscal") == 2
+    assert [(await crossing.view(one))["status"] for one in declarations] == ["submitted", "submitted"]
+    await Puller(crossing.stage.tasks, crossing.adapters["harbour"], crossing.read).pull()
+    assert await crossing.dispatch("revenue") == 2
+    for declaration in declarations:
+        view = await crossing.view(declaration)
+        assert view["status"] == "released"
+        assert {part["agency"]: part["state"] for part in view["parts"]} == dict.fromkeys(WSDLS, "released")
+        assert view["references"] == {"berth": "B7", "entry": "E-0", "protocol": "P-1"}
+    assert len([asked for asked in crossing.stubs["harbour"].asked if asked.operation == "register"]) == 1
+
+
+async def test_what_an_agency_refuses_is_told_with_its_own_words(crossing: Crossing) -> None:
+    crossing.stubs["fiscal"].answer = lambda _: fiscal_result("204")
+    (declaration,) = await crossing.file("R3")
+    await crossing.dispatch("fiscal")
+    view = await crossing.view(declaration)
+    assert view["status"] == "rejected"
+    part = next(part for part in view["parts"] if part["agency"] == "fiscal")
+    assert [(error["code"], error["message"]) for error in part["errors"]] == [("agency.fiscal.204", "words 204")]
+
+
+async def test_a_published_wsdl_carries_a_declaration_by_configuration_alone(
+    crossing: Crossing, shared_samples: Path, tmp_path: Path
+) -> None:
+    """The Brazilian transport document service: the folder's WSDL is replaced by the published one, no code is."""
+    wsdl = tmp_path / "cte" / "reception.wsdl"
+    wsdl.parent.mkdir()
+    shutil.copyfile(shared_samples / "wsdl/br-sefaz/cte/wsdl/v4_0/cterecepcaosincv4.wsdl", wsdl)
+    text = (AGENCIES / "fiscal" / "agency.toml").read_text("utf-8")
+    (wsdl.parent / "agency.toml").write_text(text.replace('"receive"', '"cteRecepcao"'), "utf-8")
+    stub = WsdlStub(wsdl, lambda _: fiscal_result("100", protocol="BR-1"), "/fiscal")
+    crossing.adapters["fiscal"] = DeclaredAdapter(wsdl.parent, agencies_url=await stub.start())
+    try:
+        (declaration,) = await crossing.file("R4")
+        await crossing.dispatch("fiscal")
+    finally:
+        await crossing.adapters["fiscal"].close()
+        await stub.stop()
+    part = next(part for part in (await crossing.view(declaration))["parts"] if part["agency"] == "fiscal")
+    assert (part["state"], part["references"]) == ("released", {"protocol": "BR-1"})
+    assert len(stub.asked) == 1
