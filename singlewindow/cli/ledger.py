@@ -19,7 +19,8 @@ from rich.markup import escape
 from singlewindow.engines.postgres import EmbeddedPostgres
 from singlewindow.keys import PUBLIC, keys_folder, load_public_key
 from singlewindow.ledger.database import Database
-from singlewindow.ledger.verifying import Finding, verify_ledger
+from singlewindow.ledger.findings import Finding
+from singlewindow.ledger.verifying import verify_ledger
 from singlewindow.messages.proofs import read_checkpoint
 from singlewindow.settings import Settings, load_settings
 

@@ -33,7 +33,7 @@ def verify(
     consistency: Sequence[Path] = (),
     public_key: Path | None = None,
 ) -> None:
-    """Check a receipt, or heads kept over time, without any server. Exit code 0: all of it holds. 1: something does not.
+    """Check a receipt, or heads kept over time, without any server. Exit code 0: all of it holds.
 
     Parameters
     ----------

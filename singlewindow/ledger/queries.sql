@@ -604,6 +604,10 @@ FROM (SELECT coalesce(max(last_seq), 0) AS last_seq FROM feed_counter WHERE trad
     (SELECT coalesce(max(seq), 0) AS told FROM feed WHERE trader = $1) f
 WHERE c.last_seq <> f.told
 
+-- name: last_number
+-- How many events of a trader were numbered.
+SELECT last_seq FROM feed_counter WHERE trader = $1
+
 -- name: audit_messages
 -- A page of a trader's messages with the hashes of their bytes and of the receipt in the feed.
 SELECT m.*, b.id AS body_id, pg_catalog.sha256(b.content) AS content_sha256, b.erased_at,
@@ -643,7 +647,7 @@ SELECT size, root, sealed_at, signature FROM checkpoint WHERE trader = $1 ORDER 
 
 -- name: checkpoint_of_size
 -- The head over exactly so many events.
-SELECT size, frontier, signature FROM checkpoint WHERE trader = $1 AND size = $2
+SELECT size, root, frontier, signature FROM checkpoint WHERE trader = $1 AND size = $2
 
 -- name: list_checkpoints
 -- A page of a trader's heads, oldest first.

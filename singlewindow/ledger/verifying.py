@@ -37,10 +37,8 @@ async def verify_ledger(
             yield finding
     async for finding in _find_strangers(database, trader):
         yield finding
-    for head in published:
-        if trader is None or UUID(head["trader"]) == trader:
-            async for finding in _verify_published(database, head):
-                yield finding
+    async for finding in _find_cut(database, [head for head in published if trader in (None, UUID(head["trader"]))]):
+        yield finding
 
 
 async def _find_strangers(database: Database, trader: UUID | None) -> AsyncIterator[Finding]:
@@ -53,16 +51,17 @@ async def _find_strangers(database: Database, trader: UUID | None) -> AsyncItera
         yield Finding(row["trader"], "declaration", str(row["id"]), what)
 
 
-async def _verify_published(database: Database, head: Mapping[str, Any]) -> AsyncIterator[Finding]:
+async def _find_cut(database: Database, published: Sequence[Mapping[str, Any]]) -> AsyncIterator[Finding]:
     """A head that somebody kept must be in the ledger still; the walk has compared that one with the rows."""
-    trader, size = UUID(head["trader"]), head["size"]
-    row = await database.fetchrow("checkpoint_of_size", trader, size)
-    if row is not None and row["root"].hex() == head["root"]:
-        return
-    counter = await database.fetchrow("last_number", trader)
-    events = 0 if counter is None else counter["last_seq"]
-    if events < size:
-        what = f"a head over {size} events was published, and {events} are left: the history was cut short"
-    else:
-        what = "another head over as many events was published: the history was rewritten"
-    yield Finding(trader, "checkpoint", str(size), what)
+    for head in published:
+        trader, size = UUID(head["trader"]), head["size"]
+        row = await database.fetchrow("checkpoint_of_size", trader, size)
+        if row is not None and row["root"].hex() == head["root"]:
+            continue
+        counter = await database.fetchrow("last_number", trader)
+        events = 0 if counter is None else counter["last_seq"]
+        if events < size:
+            what = f"a head over {size} events was published, and {events} are left: the history was cut short"
+        else:
+            what = "another head over as many events was published: the history was rewritten"
+        yield Finding(trader, "checkpoint", str(size), what)

@@ -13,9 +13,10 @@ import pytest
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from singlewindow.cli.verify import verify
+from singlewindow.ledger.findings import Finding
 from singlewindow.ledger.proving import NoSuchHead
 from singlewindow.ledger.sealing import Sealer
-from singlewindow.ledger.verifying import Finding, verify_ledger
+from singlewindow.ledger.verifying import verify_ledger
 from singlewindow.messages.identifiers import Clock
 from singlewindow.messages.proofs import read_checkpoint
 from tests.integration.ledger_stage import LedgerStage, ledger_stage, unit
