@@ -209,7 +209,7 @@ def kept(stage: LedgerStage, tmp_path: Path) -> Kept:
 async def test_a_later_head_is_shown_to_begin_with_an_earlier_one(
     stage: LedgerStage, trader: UUID, sealer: Sealer, kept: Kept, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    heads = []
+    heads: list[Path] = []
     for count in (3, 4, 2):
         await file_and_seal(stage, trader, sealer, count)
         heads.append(kept.write(f"head-{len(heads)}", await stage.reader.checkpoint(trader)))
@@ -246,7 +246,7 @@ async def test_a_rewritten_history_does_not_begin_with_the_head_that_was_kept(
 async def test_a_proof_of_consistency_that_was_tampered_with_shows_nothing(
     stage: LedgerStage, trader: UUID, sealer: Sealer, kept: Kept, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    heads = []
+    heads: list[Path] = []
     for count in (3, 4):
         await file_and_seal(stage, trader, sealer, count)
         heads.append(kept.write(f"head-{len(heads)}", await stage.reader.checkpoint(trader)))
