@@ -13,7 +13,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-QUESTIONS = ("validation", "rules", "intake")
+QUESTIONS = ("validation", "rules", "intake", "isolation")
 RESULTS = Path(__file__).parent / "results"
 
 
