@@ -14,12 +14,15 @@ import time
 from pathlib import Path
 from typing import Any
 
+from benchmarks.results import Form, Result
 from tests.end_to_end.chain import Chain, Client, client_of, running_chain
 from tests.end_to_end.documents import Parcel, fresh, sample, set_text
 
 ORDERS_PER_SECOND = 20
 DECLARATIONS_PER_SECOND = 2
 AGENCY = "rail"
+ROUNDS = {"quick": 2, "full": 5, "long": 9}
+SECONDS = {"quick": 6.0, "full": 20.0, "long": 60.0}
 WEATHERS: dict[str, dict[str, Any]] = {
     "calm": {},
     "slow": {"slow": 1.0, "slow_seconds": 3},
@@ -27,14 +30,14 @@ WEATHERS: dict[str, dict[str, Any]] = {
 }
 
 
-def run(*, quick: bool) -> list[dict[str, Any]]:
+def run(form: Form) -> Result:
     """p50 and p99 of the orders under each weather, and their ratio to calm: medians over the rounds."""
     with tempfile.TemporaryDirectory(prefix="sw-bench-") as folder:
         Path(folder).chmod(0o711)
         with running_chain(Path(folder) / "data", sandbox_delay_ms="0-0") as chain:
-            measured = asyncio.run(_measure(chain, rounds=2 if quick else 5, seconds=6 if quick else 20))
+            measured = asyncio.run(_measure(chain, rounds=ROUNDS[form], seconds=SECONDS[form]))
     calm = measured["calm"]
-    return [
+    rows = [
         {
             "weather at the railway": weather,
             "orders": float(sum(map(len, rounds))),
@@ -44,6 +47,7 @@ def run(*, quick: bool) -> list[dict[str, Any]]:
         }
         for weather, rounds in measured.items()
     ]
+    return Result(rows)
 
 
 async def _measure(chain: Chain, *, rounds: int, seconds: float) -> dict[str, list[list[float]]]:
