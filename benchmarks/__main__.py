@@ -13,7 +13,7 @@ from rich.console import Console
 
 from benchmarks.results import Form, Result, describe_machine, keep, show
 
-QUESTIONS = ("validation", "rules", "floor", "intake")
+QUESTIONS = ("validation", "rules", "floor", "intake", "peers", "clearance", "latency", "overload")
 
 
 def main() -> None:
