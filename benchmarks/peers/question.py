@@ -1,4 +1,4 @@
-"""How does the gateway compare with what a user would write instead? Same machine, driver, PostgreSQL, XSD, process count.
+"""How does the gateway compare with what a user would write instead, given the same machine, PostgreSQL and XSD?
 
 Single declarations in a closed loop over 64 connections, in interleaved rounds; the peers run in one uvicorn process
 with uvloop and httptools. `× the peer` compares acknowledged declarations a second; `cost` compares processor time of
