@@ -13,7 +13,10 @@ from rich.console import Console
 
 from benchmarks.results import Form, Result, describe_machine, keep, show
 
-QUESTIONS = ("validation", "rules", "floor", "intake", "isolation")
+QUESTIONS = (
+    "validation", "rules", "floor", "intake", "peers", "clearance", "latency", "overload", "agencies", "start", "scale",
+    "memory", "growth", "forwarder", "isolation",
+)  # fmt: skip
 
 
 def main() -> None:

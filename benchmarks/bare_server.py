@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import signal
 import socket
+from collections.abc import Awaitable, Callable
 
 import uvloop
 from aiohttp import web
@@ -18,9 +19,10 @@ async def take(request: web.Request) -> web.Response:
     return web.Response(status=202, body=b'{"status":"received"}', content_type="application/json")
 
 
-async def serve() -> None:
-    application = web.Application(client_max_size=16_000_000)
-    application.router.add_post("/v1/declarations", take)
+async def serve(path: str, handler: Callable[[web.Request], Awaitable[web.Response]]) -> None:
+    """Answer POSTs to one path until SIGTERM, on a port of its own that it prints."""
+    application = web.Application(client_max_size=64_000_000)
+    application.router.add_post(path, handler)
     runner = web.AppRunner(application, access_log=None)
     await runner.setup()
     listener = socket.create_server(("127.0.0.1", 0), backlog=1024)
@@ -33,4 +35,4 @@ async def serve() -> None:
 
 
 if __name__ == "__main__":
-    uvloop.run(serve())
+    uvloop.run(serve("/v1/declarations", take))
