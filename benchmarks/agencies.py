@@ -19,6 +19,7 @@ import aiohttp
 import uvloop
 import zeep
 from lxml import etree
+from singlewindow.adapters.agency import AgencyProfile, SoapAdapter
 
 from benchmarks.documents import RECIPES
 from benchmarks.floor import spread
@@ -26,7 +27,6 @@ from benchmarks.load import new_mark
 from benchmarks.processes import read_port, started
 from benchmarks.results import Form, Result, Row
 from benchmarks.series import bars
-from singlewindow.adapters.agency import AgencyProfile, SoapAdapter
 from singlewindow.adapters.exchange import describe_call
 from singlewindow.adapters.port import Call, OriginalItem, TaskItem
 from singlewindow.adapters.profiles import CUSTOMS_OPERATIONS

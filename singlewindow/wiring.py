@@ -15,6 +15,7 @@ from singlewindow.adapters.declared.configuration import Retry
 from singlewindow.adapters.installed import installed_adapters, installed_agencies, retry_budget
 from singlewindow.adapters.port import Notice
 from singlewindow.adapters.profiles import AGENCIES
+from singlewindow.engines.garbage import settle_garbage
 from singlewindow.engines.ready_pipe import announce_ready
 from singlewindow.errors import ConfigurationError, SingleWindowError, Unavailable
 from singlewindow.gateway.application import build_application
@@ -137,6 +138,7 @@ async def run_gateway(settings: Settings) -> None:
         door = await stack.enter_async_context(open_door(settings))
         await _follow_message_sets(stack, settings, door.catalogue, door.renew)
         warming = asyncio.create_task(door.warm())
+        warming.add_done_callback(lambda _: settle_garbage())
         stack.callback(warming.cancel)
         sets, shelf = door.catalogue.manifests, ReferenceShelf(door.catalogue)
         intake = Intake(
@@ -196,6 +198,7 @@ async def run_lanes(settings: Settings) -> None:
         running.append(await _watch_agencies(ledger.database, agency_lanes))
         for one in running:
             one.start()
+        settle_garbage()
         announce_ready(settings.ready_descriptor)
         await _until_signal()
         await asyncio.gather(*(one.stop() for one in running))

@@ -75,6 +75,8 @@ def _basic_credentials(request: web.Request) -> bytes:
 
 def _refuse_key_in_url(request: web.Request) -> None:
     """URLs end up in logs and histories, so a key in one is refused even when it is right."""
+    if not request.query_string:
+        return
     for name, value in request.query.items():
         if name.lower() in KEY_PARAMETERS or _LOOKS_LIKE_KEY.match(value):
             raise HttpRefusal(

@@ -27,6 +27,8 @@ MAX_PACE_SECONDS = 1.0
 
 def read_patience(request: web.Request) -> int | None:
     """Seconds the client is willing to wait, at most 30; None where it does not say or says it unreadably."""
+    if "Prefer" not in request.headers:
+        return None
     preferences = ",".join(request.headers.getall("Prefer", [])).split(",")
     found = next((match for match in map(_WAIT.fullmatch, preferences) if match), None)
     return None if found is None else min(int(found[1]), MAX_WAIT_SECONDS)

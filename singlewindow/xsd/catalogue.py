@@ -115,9 +115,16 @@ class InstalledSet:
 
     def screening(self, root: str) -> Screening:
         """The screening of one message of a root by the rules; what it needs is compiled on first use."""
-        namespace, unit = self.message_set.element_namespace, self.message_set.roots[root].unit
-        steps = [] if unit == "." else [qualify(step, namespace) for step in unit.split("/")]
-        return self.rules.screening(qualify(root, self.message_set.namespace), steps)
+        return self.rules.screening(*self._paths[root])
+
+    @cached_property
+    def _paths(self) -> dict[str, tuple[str, tuple[str, ...]]]:
+        """Every root and the steps to its declarations, as Clark names."""
+        own, below = self.message_set.namespace, self.message_set.element_namespace
+        return {
+            name: (qualify(name, own), tuple(qualify(step, below) for step in root.unit.split("/") if root.unit != "."))
+            for name, root in self.message_set.roots.items()
+        }
 
     def root(self, name: str) -> Root | None:
         """The root of this local name."""
@@ -147,18 +154,29 @@ class Catalogue:
         extra: Path | None = None,
         agencies: frozenset[str] | None = None,
     ) -> None:
-        self.sets = installed
+        self._sets = installed
         self.extra = extra
         self.agencies = agencies
         self.refused: dict[str, str] = {}
         self.manifests: Mapping[str, MessageSet] = Manifests(self)
 
     @property
+    def sets(self) -> dict[str, InstalledSet]:
+        """The installed sets by name; replaced as a whole."""
+        return self._sets
+
+    @sets.setter
+    def sets(self, installed: dict[str, InstalledSet]) -> None:
+        self._sets = installed
+        for name in ("max_elements", "encodings", "_by_name"):
+            self.__dict__.pop(name, None)
+
+    @cached_property
     def max_elements(self) -> int:
         """The most elements that any set takes; past it a message is refused before it is parsed."""
         return max((one.message_set.max_elements for one in self.sets.values()), default=MAX_ELEMENTS)
 
-    @property
+    @cached_property
     def encodings(self) -> frozenset[str]:
         """The encodings beside UTF-8 and UTF-16 that some set takes."""
         return frozenset(name for one in self.sets.values() for name in one.message_set.encodings)
@@ -171,11 +189,15 @@ class Catalogue:
         """The sets that know this root, by name; where some are among `editions`, the first of those alone."""
         known = {
             installed.message_set.name: installed
-            for _, installed in sorted(self.sets.items())
+            for installed in self._by_name
             if installed.root(name) is not None and namespace in {None, installed.message_set.namespace}
         }
         chosen = next((known[edition] for edition in editions if edition in known), None)
         return [chosen] if chosen else list(known.values())
+
+    @cached_property
+    def _by_name(self) -> list[InstalledSet]:
+        return [installed for _, installed in sorted(self.sets.items())]
 
     def by_root(self, namespace: str, name: str, preferred: str | None = None) -> InstalledSet | None:
         """The set that knows this root; of several the preferred one, else the first by name."""

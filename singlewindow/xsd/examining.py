@@ -17,7 +17,7 @@ from singlewindow.xsd.catalogue import Catalogue, InstalledSet
 from singlewindow.xsd.envelopes import address, is_envelope, open_envelope
 from singlewindow.xsd.outline import SIGNATURE
 from singlewindow.xsd.parser import Element, Refused, count_elements, declared_encoding, parse, to_utf8
-from singlewindow.xsd.paths import clark
+from singlewindow.xsd.paths import find_all_below, find_below, text_below
 from singlewindow.xsd.places import Places
 from singlewindow.xsd.rule_findings import RuleFindings
 from singlewindow.xsd.rules.questions import Screening
@@ -53,7 +53,7 @@ class Recognised:
     @property
     def signed(self) -> bool:
         """True when the message carries a signature, which covers the whole."""
-        return self.element.find(SIGNATURE) is not None
+        return next(self.element.iterchildren(SIGNATURE), None) is not None
 
     def places(self) -> Places:
         """What tells where in the bytes an element stands."""
@@ -82,13 +82,12 @@ class Recognised:
         )
 
     def _text(self, path: str | None) -> str:
-        namespace = self.message_set.element_namespace
-        return (self.element.findtext(clark(path, namespace)) or "").strip() if path else ""
+        return text_below(self.element, path, self.message_set.element_namespace) if path else ""
 
     def message_warnings(self) -> Iterator[Problem]:
         """What the sender should know although nothing is wrong."""
         path, namespace = self.message_set.subscribers, self.message_set.element_namespace
-        if path and self.element.find(clark(path, namespace)) is not None:
+        if path and find_below(self.element, path, namespace) is not None:
             text = "subscribers are recorded; they are not served"
             code = f"{self.message_set.prefix}.subscribers-not-served"
             yield Problem(code, text, severity="warning", message_zh="订阅方已记录,暂不转发回执", element=path)
@@ -145,7 +144,7 @@ def accept(catalogue: Catalogue, message: Recognised, editions: Sequence[str] = 
 
 
 def _find_units(element: Element, root: Root, message_set: MessageSet) -> list[Element]:
-    return [element] if root.unit == "." else element.findall(clark(root.unit, message_set.element_namespace))
+    return [element] if root.unit == "." else find_all_below(element, root.unit, message_set.element_namespace)
 
 
 def _check_limits(message_set: MessageSet, body: bytes, *, counted: int) -> None:

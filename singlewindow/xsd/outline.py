@@ -44,40 +44,39 @@ def outline(element: Element, volatile: frozenset[str] = frozenset()) -> tuple[B
     return branch, hashlib.sha256(_SEPARATOR.join(parts).encode()).digest()
 
 
-def _walk(element: Element, volatile: frozenset[str], parts: list[str]) -> Branch:
+def _walk(element: Element, volatile: frozenset[str], parts: list[str]) -> Branch:  # noqa: C901 - see below
+    """One loop for all children, leaves within it: a call for each of 70 leaves would cost as much as reading them."""
     branch = Branch()
+    texts = branch.texts
     parts.append(_OPEN + element.tag)
     if element.keys():
         branch.attributes = _read_attributes(element, parts)
-    text = element.text
-    if text and (text := text.strip()):
-        parts.append(text)
+    own = element.text
+    if own and (own := own.strip()):
+        parts.append(own)
     for child in element:
+        name, written, tail, inner = child.tag, child.text, child.tail, len(child)
         # what is read of a volatile element goes into a list of its own, which nobody hashes
-        _visit(child, branch, volatile, parts if child.tag not in volatile else [])
+        into = parts if name not in volatile else []
+        text = written.strip() if written else ""
+        if inner or child.keys():
+            below = _walk(child, volatile, into)
+            branch.branches.setdefault(name, []).append(below)
+            if below.ragged:
+                branch.ragged = True
+        else:
+            into += (_LEAF + name, text)
+        if not inner:
+            if name in texts:
+                texts[name].append(text)
+            else:
+                texts[name] = [text]
+            if written and len(written) != len(text):
+                branch.ragged = True
+        if tail and not tail.isspace():
+            into.append(_TAIL + tail.strip())
     parts.append(_CLOSE)
     return branch
-
-
-def _visit(child: Element, branch: Branch, volatile: frozenset[str], parts: list[str]) -> None:
-    name, written, tail = child.tag, child.text, child.tail
-    text = written.strip() if written else ""
-    inner = len(child)
-    if inner or child.keys():
-        below = _walk(child, volatile, parts)
-        branch.branches.setdefault(name, []).append(below)
-        branch.ragged |= below.ragged
-    else:
-        parts += (_LEAF + name, text)
-    if not inner:
-        if name in branch.texts:
-            branch.texts[name].append(text)
-        else:
-            branch.texts[name] = [text]
-        if written and len(written) != len(text):
-            branch.ragged = True
-    if tail and not tail.isspace():
-        parts.append(_TAIL + tail.strip())
 
 
 def _read_attributes(element: Element, parts: list[str]) -> dict[str, str]:

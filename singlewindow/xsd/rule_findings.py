@@ -15,7 +15,7 @@ class RuleFindings:
     """Findings by the ordinal of the declaration they are in; under 0 those outside every declaration."""
 
     def __init__(self, findings: Sequence[Finding], units: Sequence[Element]) -> None:
-        self._ordinals = {unit: ordinal for ordinal, unit in enumerate(units, 1)}
+        self._ordinals = {unit: ordinal for ordinal, unit in enumerate(units, 1)} if findings else {}
         self._found: dict[int, list[Finding]] = {}
         for finding in findings:
             self._found.setdefault(self._ordinal_of(finding.element), []).append(finding)

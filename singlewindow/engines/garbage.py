@@ -1,0 +1,19 @@
+"""Python's cyclic garbage collector set for a process whose schemas stay and whose requests leave little behind."""
+
+from __future__ import annotations
+
+import gc
+
+_YOUNG_OBJECTS = 50_000
+_YOUNG_RUNS, _MIDDLE_RUNS = 20, 50
+
+
+def settle_garbage() -> None:
+    """Call once when everything that stays is loaded.
+
+    What is there now is never looked at again, and the rest less often: documents and rows are freed when the last
+    reference goes, so the default of a look every 700 objects is 13 % of the time of a message of 100 for nothing.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(_YOUNG_OBJECTS, _YOUNG_RUNS, _MIDDLE_RUNS)
