@@ -14,6 +14,8 @@ from singlewindow.settings import Settings
 PACE_SECONDS = 10.0
 """Each time so long a part of the body at the least rate must have come: a stall is not borne to the deadline."""
 
+_WITH_HEADERS = 65_536
+
 XML_TYPES = frozenset({"application/xml", "text/xml"})
 JSON_TYPES = frozenset({"application/json"})
 FORM_TYPES = frozenset({"application/x-www-form-urlencoded"})
@@ -101,6 +103,8 @@ async def _send_continue(request: web.Request) -> None:
 
 
 async def _receive(request: web.Request, settings: Settings) -> bytes:
+    if request.content.is_eof() and 0 < (request.content_length or 0) < _WITH_HEADERS:
+        return await request.content.read()  # it came with its headers: there is nothing to wait for
     body = bytearray()
     pace = _Pace(settings)
     try:

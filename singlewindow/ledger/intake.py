@@ -68,9 +68,9 @@ class Submission:
     derived: bytes | None = None
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Pending:
-    """A submission on its way: its ids and hashes, and the future its sender waits on.
+    """A submission on its way: its ids and hashes, and the future its sender waits on. Only itself is equal to it.
 
     `deferred`: it wants a key that an earlier one in the queue wants too.
     """

@@ -100,7 +100,7 @@ class IntakeTransaction:
                 stored.append(pending)
             else:
                 decided[pending.message_id] = refusal
-        await _give_back_keys(connection, [p for p in open_ if p not in stored and p.idempotency_hash])
+        await _give_back_keys(connection, [p for p in open_ if p.idempotency_hash and p not in stored])
         ready, transaction = await self._store(connection, stored, decided)
         return Written([decided[pending.message_id] for pending in batch], ready, transaction)
 

@@ -52,6 +52,7 @@ class InstalledSet:
         self.message_set = message_set
         self._sharing = sharing
         self._schemas: dict[Path, etree.XMLSchema] = {}
+        self._judging: dict[str, etree.XMLSchema] = {}
         self._readers: dict[str, UnitReader] = {}
 
     @property
@@ -61,7 +62,9 @@ class InstalledSet:
 
     def schema_for(self, root: str) -> etree.XMLSchema:
         """The schema by which a root is judged; compiled on first use. Raises ConfigurationError."""
-        return self._compiled(self.schema_path(root))
+        if root not in self._judging:
+            self._judging[root] = self._compiled(self.schema_path(root))
+        return self._judging[root]
 
     def schema_path(self, root: str) -> Path:
         """The entry file of a root's schema."""
