@@ -1,7 +1,7 @@
 """`python -m benchmarks [NAME …] [--quick]`: runs each question, prints a table and keeps its figures.
 
-`--quick` takes the short form of each, `--long` the longest; `--report` only draws the plots and writes
-docs/performance.md from the figures kept.
+`--quick` takes the short form of each, `--long` the longest. A run of all in another form than the quick one also
+writes docs/performance.md; `--report` does that, and draws the plots, from the figures kept.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import importlib
 
 from rich.console import Console
 
-from benchmarks.results import Form, Result, describe_machine, keep, show
+from benchmarks.results import RESULTS, Form, Result, describe_machine, keep, kept, show
 
 QUESTIONS = (
     "validation", "rules", "floor", "intake", "peers", "clearance", "latency", "overload", "agencies", "start", "scale",
@@ -27,7 +27,7 @@ def main() -> None:
     if not asked.report:
         for name in asked.names or QUESTIONS:
             _run(name, form, console)
-    _report(console)
+    _report(console, page=asked.report or (not asked.names and form != "quick"))
 
 
 def _parse() -> argparse.Namespace:
@@ -49,8 +49,16 @@ def _run(name: str, form: Form, console: Console) -> None:
     keep(name, result, machine, form=form)
 
 
-def _report(console: Console) -> None:
-    """Plots and the page, from whatever figures are kept."""
+def _report(console: Console, *, page: bool) -> None:
+    """Plots, and the page where it is wanted, from whatever figures are kept."""
+    from benchmarks.plots import draw
+    from benchmarks.report import write_page
+
+    results = kept()
+    if results:
+        console.print(f"{len(draw(results))} plots in {RESULTS}")
+        if page:
+            console.print(f"{write_page({name: results[name] for name in QUESTIONS if name in results})} written")
 
 
 if __name__ == "__main__":
