@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -61,6 +62,7 @@ def _stack(axes: Axes, series: Series) -> None:
         widths = [bar.get(step, 0.0) for bar in bars.values()]
         axes.barh(list(bars), widths, left=left, label=step, height=0.6)
         left = [start + width for start, width in zip(left, widths, strict=True)]
+    axes.set_ylim(-0.8, max(len(bars), 2) - 0.2)
     for place, end in enumerate(left):
         axes.text(end, place, f" {end:,.0f}", va="center")
     axes.margins(x=0.12)
@@ -95,11 +97,9 @@ def _histogram(axes: Axes, series: Series) -> None:
     """Share of each group in buckets of equal ratio, on a logarithmic axis, with its 99th percentile."""
     ratio = 10 ** (1 / BUCKETS_A_DECADE)
     for (name, buckets), colour in zip(series["groups"].items(), COLOURS, strict=False):
-        total = sum(count for _, count in buckets) or 1
-        edges = [low for low, _ in buckets] or [1.0]
-        shares = [count / total * 100 for _, count in buckets] or [0.0]
-        widths = [low * (ratio - 1) for low in edges]
-        axes.bar(edges, shares, widths, align="edge", alpha=0.55, color=colour, label=name)
+        edges, shares = _outline(buckets, ratio)
+        axes.stairs(shares, edges, color=colour, linewidth=1.8, label=name)
+        axes.stairs(shares, edges, color=colour, alpha=0.2, fill=True)
         axes.axvline(_percentile(buckets, 0.99) * ratio, color=colour, linestyle=":", linewidth=1.2)
     if series.get("goal"):
         axes.axvline(series["goal"], color="#333333", linestyle="--", linewidth=1.2, label=f"goal {series['goal']:g}")
@@ -107,6 +107,18 @@ def _histogram(axes: Axes, series: Series) -> None:
     axes.set_xlabel(f"{series['unit']} (dotted: 99 of 100 within)")
     axes.set_ylabel("% of declarations")
     axes.legend(frameon=False)
+
+
+def _outline(buckets: list[tuple[float, int]], ratio: float) -> tuple[list[float], list[float]]:
+    """Edges without gaps from the first bucket to the last, and the share in percent between each two of them."""
+    if not buckets:
+        return [1.0, 2.0], [0.0]
+    total, first = sum(count for _, count in buckets), buckets[0][0]
+    counts = {round(math.log(low / first, ratio)): count for low, count in buckets}
+    places = range(max(counts) + 1)
+    return [first * ratio**place for place in (*places, len(places))], [
+        counts.get(place, 0) / total * 100 for place in places
+    ]
 
 
 def _percentile(buckets: list[tuple[float, int]], share: float) -> float:
