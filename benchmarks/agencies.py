@@ -19,7 +19,6 @@ import aiohttp
 import uvloop
 import zeep
 from lxml import etree
-from singlewindow.adapters.agency import AgencyProfile, SoapAdapter
 
 from benchmarks.documents import RECIPES
 from benchmarks.floor import spread
@@ -27,9 +26,9 @@ from benchmarks.load import new_mark
 from benchmarks.processes import read_port, started
 from benchmarks.results import Form, Result, Row
 from benchmarks.series import bars
-from singlewindow.adapters.exchange import describe_call
+from singlewindow.adapters.declared.adapter import DeclaredAdapter
 from singlewindow.adapters.port import Call, OriginalItem, TaskItem
-from singlewindow.adapters.profiles import CUSTOMS_OPERATIONS
+from singlewindow.adapters.profiles import FOLDERS
 from singlewindow.xsd.soap_descriptions import DESCRIPTIONS
 from singlewindow.xsd.soap_envelope import EXCHANGE, start_envelope
 
@@ -55,8 +54,7 @@ def run(form: Form) -> Result:
 
 
 async def _measure(url: str, form: Form) -> dict[tuple[str, int], list[float]]:
-    profile = AgencyProfile("customs", DESCRIPTIONS / "customs.wsdl", url, CUSTOMS_OPERATIONS)
-    adapter = SoapAdapter(profile)
+    adapter = DeclaredAdapter(FOLDERS / "customs", agencies_url=url.removesuffix("/customs"), environment="sandbox")
     async with aiohttp.ClientSession() as session:
         ways = {"ours": _ours(adapter), "zeep alone": _zeep(url), LEAST: _by_hand(session, url)}
         times: dict[tuple[str, int], list[float]] = {(who, size): [] for size in (1, 100) for who in ways}
@@ -88,7 +86,7 @@ def make_call(size: int) -> Call:
     return Call(uuid4(), "customs", "declare", "9999960005", tuple(items))
 
 
-def _ours(adapter: SoapAdapter) -> Submit:
+def _ours(adapter: DeclaredAdapter) -> Submit:
     async def submit(call: Call) -> int:
         reply = await adapter.send(adapter.prepare(call), call)
         return sum(answer.verdict == "acknowledged" for answer in reply.answers)
@@ -103,10 +101,25 @@ def _zeep(url: str) -> Submit:
     async def submit(call: Call) -> int:
         headers = {"correlation": {"callId": str(call.call_id)}}
         # blocking, as zeep is; nothing else runs meanwhile
-        answer: Any = service.Declare(**describe_call(call, None), _soapheaders=headers)
+        answer: Any = service.Declare(**_arguments(call), _soapheaders=headers)
         return sum(result["verdict"] == "acknowledged" for result in answer["body"]["result"])
 
     return submit
+
+
+def _arguments(call: Call) -> dict[str, Any]:
+    items = [
+        {
+            "messageId": str(one.message_id),
+            "messageSet": one.message_set,
+            "root": one.root,
+            "sha256": one.sha256,
+            "original": one.original,
+            "task": [{"taskId": str(task.task_id), "ordinal": task.ordinal} for task in one.tasks],
+        }
+        for one in call.items
+    ]
+    return {"callId": str(call.call_id), "sender": call.sender, "action": call.action, "item": items}
 
 
 def _by_hand(session: aiohttp.ClientSession, url: str) -> Submit:
@@ -126,7 +139,7 @@ def _by_hand(session: aiohttp.ClientSession, url: str) -> Submit:
 def _written(call: Call) -> bytes:
     root, body = start_envelope("1.1", call.call_id)
     declare = etree.SubElement(body, f"{EX}Declare")
-    _add(declare, callId=str(call.call_id), sender=call.sender, action=call.action)
+    _add(declare, callId=str(call.call_id), sender=call.sender, environment="sandbox", action=call.action)
     for one in call.items:
         item = etree.SubElement(declare, f"{EX}item")
         _add(item, messageId=str(one.message_id), messageSet=one.message_set, root=one.root, sha256=one.sha256)

@@ -28,6 +28,9 @@ from singlewindow.xsd.catalogue import load_catalogue
 from singlewindow.xsd.parser import new_parser
 
 CONNECTIONS = {"inventory": 64, "inventories": 8}
+CALLED = {"inventory": "single", "inventories": "of 100"}
+"""What the messages of a recipe are called in tables and plots."""
+
 GROUP = {"inventory": 64, "inventories": 8}
 """Messages in one insert: as many as connections send at a time."""
 
@@ -68,7 +71,12 @@ def run(form: Form) -> Result:
             for recipe, floor in floors.items():
                 floor.add(recipe, servers, bare, seconds=SECONDS[form])
     rows = [
-        {"messages": recipe, "step": step, "µs a declaration": statistics.median(times), "spread": spread(times)}
+        {
+            "messages": CALLED[recipe],
+            "step": step,
+            "µs a declaration": statistics.median(times),
+            "spread": spread(times),
+        }
         for recipe, floor in floors.items()
         for step, times in floor.steps.items()
     ]

@@ -17,7 +17,7 @@ from rich.table import Table
 
 RESULTS = Path(__file__).parent / "results"
 WIDEST = 6
-"""Columns that still fit on a terminal; wider answers are shown with a line for each figure."""
+"""Columns that still fit on a terminal; wider answers of few rows are shown with a line for each figure."""
 
 Row = dict[str, Any]
 
@@ -64,7 +64,7 @@ def kept() -> dict[str, dict[str, Any]]:
 def show(name: str, rows: Sequence[Row], console: Console) -> None:
     """Print the figures as a table."""
     table = Table(title=name)
-    wide = len(rows[0]) > WIDEST
+    wide = len(rows[0]) > WIDEST and len(rows) < len(rows[0])
     lines = _turned(rows) if wide else [[shown(value) for value in row.values()] for row in rows]
     headings = ["", *map(str, range(1, len(rows) + 1))] if wide else list(rows[0])
     for place, heading in enumerate(headings):
