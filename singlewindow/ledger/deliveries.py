@@ -11,6 +11,7 @@ from uuid import UUID
 import orjson
 
 from singlewindow.ledger.database import Connection, Database, Record, query
+from singlewindow.ledger.dossiers import columns
 from singlewindow.ledger.views import instant
 from singlewindow.ledger.webhooks import WebhookDisabled, Webhooks
 from singlewindow.messages.identifiers import Clock, IdentifierSource
@@ -88,16 +89,22 @@ class Deliveries:
         """The secrets that sign now, the newest first."""
         return await self._webhooks.secrets(webhook)
 
-    async def settle(self, outcome: Outcome) -> None:
-        """Record what came of an attempt. Repeating it changes nothing; a stale attempt can only say: delivered."""
-        now, one = self._now(), outcome.delivery
-        due = None if outcome.delay_seconds is None else now + timedelta(seconds=outcome.delay_seconds)
-        told = (outcome.http_status, outcome.answer, outcome.error)
+    async def settle(self, outcomes: Sequence[Outcome]) -> None:
+        """Record what came of attempts, all or none.
+
+        Repeating it changes nothing; a stale attempt can only say: delivered.
+        """
+        now, left = self._now(), list(outcomes)
         async with self._database.transaction() as connection:
-            values = (one.id, one.attempt, outcome.state, due, *told, now)
-            settled = await connection.fetchrow(query("settle_delivery"), *values)
-            if settled is not None and outcome.disable is not None:
-                await connection.execute(query("disable_webhook"), one.webhook, now, outcome.disable)
+            while left:
+                # a statement changes a row once: a second attempt at the same delivery comes after the first
+                batch = {outcome.delivery.id: outcome for outcome in reversed(left)}
+                left = [outcome for outcome in left if batch[outcome.delivery.id] is not outcome]
+                rows = [_outcome_row(outcome, now) for outcome in batch.values()]
+                settled = await connection.fetch(query("settle_deliveries"), *columns(rows, 7), now)
+                for row in settled:
+                    if (reason := batch[row["id"]].disable) is not None:
+                        await connection.execute(query("disable_webhook"), row["webhook_id"], now, reason)
 
     async def send_test(self, trader: UUID, webhook: UUID) -> dict[str, Any] | None:
         """A delivery of an event that stands in no feed; None for what is not this trader's. Raises WebhookDisabled."""
@@ -158,8 +165,8 @@ class Deliveries:
     async def _add(self, connection: Connection, webhook: UUID, events: Sequence[tuple[Any, ...]]) -> list[UUID]:
         """Add deliveries of these events: id, number, declaration and type."""
         ids = [self._ids.next() for _ in events]
-        columns = [list(column) for column in zip(*events, strict=True)] or [[], [], [], []]
-        await connection.execute(query("add_deliveries"), ids, [webhook] * len(ids), *columns, self._now())
+        values = [list(column) for column in zip(*events, strict=True)] or [[], [], [], []]
+        await connection.execute(query("add_deliveries"), ids, [webhook] * len(ids), *values, self._now())
         return ids
 
     async def _add_one(self, connection: Connection, webhook: UUID, event: tuple[Any, ...]) -> dict[str, Any]:
@@ -170,6 +177,12 @@ class Deliveries:
 
     def _now(self) -> datetime:
         return datetime.fromtimestamp(self._clock.time(), UTC)
+
+
+def _outcome_row(outcome: Outcome, now: datetime) -> tuple[Any, ...]:
+    one = outcome.delivery
+    due = None if outcome.delay_seconds is None else now + timedelta(seconds=outcome.delay_seconds)
+    return (one.id, one.attempt, outcome.state, due, outcome.http_status, outcome.answer, outcome.error)
 
 
 async def _lock_enabled(connection: Connection, trader: UUID, webhook: UUID) -> Record | None:

@@ -830,13 +830,16 @@ SELECT d.id, d.webhook_id, d.event_id, d.seq, d.declaration_id, d.type, d.attemp
 FROM delivery d JOIN webhook w ON w.id = d.webhook_id LEFT JOIN event e ON e.id = d.event_id
 WHERE d.id = ANY($1::uuid[]) ORDER BY d.id
 
--- name: settle_delivery
--- What came of an attempt. That it arrived is true whoever says it; everything else is said by the attempt that still
+-- name: settle_deliveries
+-- What came of attempts. That it arrived is true whoever says it; everything else is said by the attempt that still
 -- owns the delivery.
-UPDATE delivery SET state = $3, due_at = coalesce($4, due_at), http_status = $5, answer = $6, error = $7,
-    settled_at = CASE WHEN $3 = 'pending' THEN NULL ELSE $8::timestamptz END
-WHERE id = $1 AND state = 'pending' AND (attempt = $2 OR $3 = 'delivered')
-RETURNING webhook_id
+UPDATE delivery d SET state = o.state, due_at = coalesce(o.due_at, d.due_at), http_status = o.http_status,
+    answer = o.answer, error = o.error,
+    settled_at = CASE WHEN o.state = 'pending' THEN NULL ELSE $8::timestamptz END
+FROM unnest($1::uuid[], $2::int[], $3::text[], $4::timestamptz[], $5::int[], $6::bytea[], $7::text[])
+    AS o(id, attempt, state, due_at, http_status, answer, error)
+WHERE d.id = o.id AND d.state = 'pending' AND (d.attempt = o.attempt OR o.state = 'delivered')
+RETURNING d.id, d.webhook_id
 
 -- name: disable_webhook
 -- The receiver is gone for good; what waits for it stops.

@@ -24,6 +24,7 @@ from singlewindow.queue.breaker import Breaker
 from singlewindow.queue.failures import capture, describe_failure
 from singlewindow.queue.port import Deliveries, Delivery, Outcome
 from singlewindow.queue.posting import DEADLINE_SECONDS, Posted, Poster, retry_after_seconds
+from singlewindow.queue.settling import Settling
 
 SCHEDULE_SECONDS = (5.0, 300.0, 1800.0, 7200.0, 18_000.0, 36_000.0, 50_400.0, 72_000.0, 86_400.0)
 """The wait after each failed attempt, from the first (Standard Webhooks); the tenth failure is the last."""
@@ -35,7 +36,9 @@ LONGEST_WAIT_SECONDS = 86_400.0
 VISIBILITY_SECONDS = DEADLINE_SECONDS + 10.0
 """How long an attempt holds its delivery; what a killed process held is tried again after."""
 
-CONCURRENCY = 8
+CONCURRENCY = 16
+"""Posts to one endpoint at once; also what one transaction claims, and mostly what one settles."""
+
 LANES = 200
 PASS_SECONDS = 1.0
 SHORTEST_PASS_SECONDS = 0.1
@@ -77,6 +80,7 @@ class Deliverer:
         draw: Callable[[float, float], float] = random.uniform,
     ) -> None:
         self._deliveries, self._poster, self._clock, self._draw = deliveries, poster, clock, draw
+        self._settling = Settling(deliveries.settle)
         self._lanes: dict[UUID, asyncio.Task[None]] = {}
         self._breakers: dict[UUID, Breaker] = {}
         self._stopping, self._awakened = asyncio.Event(), asyncio.Event()
@@ -100,6 +104,7 @@ class Deliverer:
         for task in unfinished:
             task.cancel()
         await asyncio.gather(*unfinished, return_exceptions=True)
+        await self._settling.finish()
         await self._poster.close()
 
     async def pass_once(self) -> int:
@@ -178,7 +183,7 @@ class Deliverer:
 
     async def _attempt(self, delivery: Delivery, secrets: list[bytes], breaker: Breaker) -> None:
         if delivery.body is None:
-            await self._deliveries.settle(Outcome(delivery, delivered=False, error="the event was erased"))
+            await self._settling.settle(Outcome(delivery, delivered=False, error="the event was erased"))
             return
         if not secrets:
             raise ConfigurationError("a webhook has no secret to sign with")
@@ -191,5 +196,5 @@ class Deliverer:
             breaker.fail()
         else:
             breaker.succeed()
-        await self._deliveries.settle(judge(delivery, posted, now=now, draw=self._draw))
+        await self._settling.settle(judge(delivery, posted, now=now, draw=self._draw))
         await failpoints.reach("N4")

@@ -147,6 +147,6 @@ class Deliveries(Protocol):
         """The secrets that sign now, the newest first."""
         ...
 
-    async def settle(self, outcome: Outcome) -> None:
-        """Record what came of an attempt; repeating it changes nothing."""
+    async def settle(self, outcomes: Sequence[Outcome]) -> None:
+        """Record what came of attempts, all or none; repeating it changes nothing."""
         ...

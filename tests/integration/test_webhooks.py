@@ -243,9 +243,10 @@ async def test_an_attempt_that_was_killed_is_made_again_and_a_late_word_of_it_ch
     stage.receiver.answer = lambda _: 500
     await stage.deliver(after_seconds=2)
     assert killed.message_id in [one.id for one in stage.receiver.got]
-    await deliveries.settle(Outcome(killed, delivered=False, error="stale"))
+    await deliveries.settle([Outcome(killed, delivered=False, error="stale")])
     assert (await stage.log(webhook))[-1]["state"] == "pending"
-    await deliveries.settle(Outcome(killed, delivered=True, http_status=200))
+    late = Outcome(killed, delivered=True, http_status=200)
+    await deliveries.settle([Outcome(killed, delivered=False, error="stale"), late])
     assert (await stage.log(webhook))[-1]["state"] == "delivered"
 
 
