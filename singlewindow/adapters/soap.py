@@ -114,6 +114,21 @@ class ServiceDescription:
             mark_encoded(envelope, encoding, _part_types(describe_operation(described)))
         return Draft(http_headers(self.version, described.soapaction), envelope)
 
+    def draft_reply(self, operation: str, values: Mapping[str, Any] | str | bytes) -> Draft | None:
+        """Make the reply of an operation, as its service would; None for one that answers nothing.
+
+        Raises ConfigurationError as `draft`.
+        """
+        described = self._operation(operation)
+        if described.output is None:
+            return None
+        with _translate_zeep(self._path):
+            if isinstance(values, Mapping):
+                made = described.output.serialize(**values)
+            else:
+                made = described.output.serialize(values)
+        return Draft(http_headers(self.version), made.content)
+
     def _operation(self, operation: str) -> Any:
         if operation not in self.operations:
             known = ", ".join(sorted(self.operations)) or "none"

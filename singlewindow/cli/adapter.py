@@ -10,11 +10,13 @@ from rich.console import Console
 from rich.markup import escape
 
 from singlewindow.adapters.declared.drafting import draft_agency
+from singlewindow.adapters.declared.scaffolding import scaffold
 from singlewindow.adapters.soap import ServiceDescription, load_ports
 from singlewindow.adapters.soap_shapes import OperationShape, Shape
 
 adapter = App(name="adapter", help="Connect an agency's SOAP service: look at its WSDL, describe it, prove it.")
 adapter.command("singlewindow.cli.adapter_check:check", name="check")
+adapter.command("singlewindow.cli.adapter_stub:stub", name="stub")
 
 _XML_SCHEMA = "http://www.w3.org/2001/XMLSchema"
 
@@ -40,6 +42,28 @@ def inspect(wsdl: Path, *, name: str = "") -> None:
                 console.print(line, markup=False)
     console.rule("agency.toml")
     console.print(draft_agency(wsdl, name or _agency_name(wsdl)), markup=False)
+
+
+@adapter.command
+def new(name: str, *, wsdl: Path, to: Path | None = None) -> None:
+    """Make a folder for an agency from its WSDL: a first agency.toml, the WSDL with all that it refers to, a README.
+
+    The folder passes `adapter check FOLDER --stub` as it is; the lines marked with ? are guesses to decide.
+
+    Parameters
+    ----------
+    name
+        The agency's name: small letters, digits and hyphens.
+    wsdl
+        The WSDL's file; what it refers to lies beside it.
+    to
+        The folder to make; default: NAME in the current folder.
+    """
+    folder = to or Path(name)
+    console = Console(highlight=False, soft_wrap=True)
+    for path in scaffold(wsdl, name, folder):
+        console.print(str(path), markup=False)
+    console.print(f"\nNext: singlewindow adapter check {folder} --stub", markup=False)
 
 
 def describe_port(port: ServiceDescription) -> Iterator[str]:

@@ -4,22 +4,30 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 
 from rich.console import Console
 from rich.markup import escape
 
-from singlewindow.adapters.certification.finding import open_subject
+from singlewindow.adapters.certification.finding import open_stubbed, open_subject
 from singlewindow.adapters.certification.reporting import WRITERS, Form
 from singlewindow.adapters.certification.robot import Report, certify
+from singlewindow.adapters.certification.subject import Subject
 from singlewindow.logs import configure_logging
-from singlewindow.settings import Settings, load_settings
+from singlewindow.settings import load_settings
 
 _COLOURS = {"passed": "green", "failed": "red", "not-applicable": "bright_black"}
 
 
 def check(
-    name: str, *, report: Form | None = None, output: Path | None = None, service: str = "", live: bool = False
+    name: str,
+    *,
+    report: Form | None = None,
+    output: Path | None = None,
+    service: str = "",
+    stub: bool = False,
+    live: bool = False,
 ) -> None:
     """Run the conformance scenarios against an adapter through a faulty network, and give a verdict with evidence.
 
@@ -36,6 +44,8 @@ def check(
         The report's file; standard output without it.
     service
         Base URL of the service, in place of the setting agencies_url; a built-in agency is tried before a sandbox.
+    stub
+        Try a folder before a stub that is made of its own WSDL and agency.toml: no service is needed.
     live
         Allow duplicates, faults and load against a service that is not on this machine. A duplicate there is a legal
         filing.
@@ -45,7 +55,8 @@ def check(
     settings = load_settings()
     if service:
         settings = settings.model_copy(update={"agencies_url": service.rstrip("/")})
-    result = asyncio.run(_certify(name, settings, live=live))
+    opened = open_stubbed(Path(name)) if stub else open_subject(name, settings)
+    result = asyncio.run(_certify(opened, live=live))
     if report is not None:
         _write(WRITERS[report](result), output)
     else:
@@ -53,8 +64,8 @@ def check(
     sys.exit(0 if result.passed else 1)
 
 
-async def _certify(name: str, settings: Settings, *, live: bool) -> Report:
-    async with open_subject(name, settings) as subject:
+async def _certify(opened: AbstractAsyncContextManager[Subject], *, live: bool) -> Report:
+    async with opened as subject:
         return await certify(subject, live=live)
 
 

@@ -194,11 +194,13 @@ async def test_an_agency_of_the_installations_folder_is_certified_by_its_name(tm
     assert verdicts(report, "passed").keys() == {"valid-submission", "fault-client", "reply-html"}
 
 
-def test_a_folder_whose_service_cannot_be_led_through_the_proxy_is_refused(tmp_path: Path) -> None:
+def test_a_folder_with_services_at_several_hosts_is_refused(tmp_path: Path) -> None:
     for path in (AGENCIES / "harbour").iterdir():
         (tmp_path / path.name).write_bytes(path.read_bytes().replace(b"{agencies_url}", b"http://harbour.example"))
-    with pytest.raises(ConfigurationError, match="agencies_url"):
-        describe_folder(tmp_path, "http://127.0.0.1:9")
+    with (tmp_path / "agency.toml").open("a") as file:
+        file.write('[services.other]\nwsdl = "harbour.wsdl"\nurl = "http://other.example/"\n')
+    with pytest.raises(ConfigurationError, match="several hosts"):
+        describe_folder(tmp_path, "http://127.0.0.1:1")
 
 
 def test_the_command_writes_the_report_and_exits_by_its_verdict(tmp_path: Path) -> None:

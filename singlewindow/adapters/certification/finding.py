@@ -4,21 +4,25 @@ from __future__ import annotations
 
 import asyncio
 import tomllib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import urlsplit, urlunsplit
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from singlewindow.adapters.certification.builtin_subject import describe_builtin, describe_specimen, open_builtin
-from singlewindow.adapters.certification.subject import Specimen, Subject
+from singlewindow.adapters.certification.subject import REFERENCE, Connect, Specimen, Subject
 from singlewindow.adapters.declared.adapter import DeclaredAdapter
+from singlewindow.adapters.declared.plans import Compiler
 from singlewindow.adapters.declared.reading import AgencyFolder, agency_folders, read_agency
 from singlewindow.adapters.installed import installed_adapters, installed_agencies
 from singlewindow.adapters.port import Adapter
 from singlewindow.adapters.profiles import AGENCIES
+from singlewindow.adapters.soap import ServiceDescription
+from singlewindow.adapters.stub.agency import REJECT
+from singlewindow.adapters.stub.serving import open_stub
 from singlewindow.errors import ConfigurationError
 from singlewindow.settings import Settings
 
@@ -79,26 +83,54 @@ def describe_installed(name: str, settings: Settings) -> Subject:
     return Subject(name, settings.agencies_url, connect, _shipped("declare"))
 
 
+@asynccontextmanager
+async def open_stubbed(folder: Path) -> AsyncIterator[Subject]:
+    """An agency's folder before the stub of its own WSDL, which counts its effects and refuses on demand.
+
+    Raises ConfigurationError.
+    """
+    read = await asyncio.to_thread(read_agency, folder)
+    specimen = read_specimen(read)
+    if specimen.rejected is None and "rejected" in read.agency.outcomes.codes.values():
+        specimen = replace(specimen, rejected=specimen.original.replace(REFERENCE, f"{REJECT.decode()}-{REFERENCE}"))
+    async with open_stub(folder) as (url, agency):
+
+        async def count(references: Sequence[str]) -> int:
+            return agency.count(references)
+
+        counted = count if agency.sees_documents else None
+        yield Subject(read.agency.name, url, _connect_moved(folder), specimen, count_effects=counted)
+
+
 def describe_folder(folder: Path, service_url: str) -> Subject:
-    """An agency described by a folder. Raises ConfigurationError, also for one whose services cannot be led through
-    the proxy because their addresses are fixed.
+    """An agency described by a folder. Its services are looked for at `service_url`, where its addresses name
+    `{agencies_url}`, else at the one host that they name. Raises ConfigurationError.
     """
     read = read_agency(folder)
-    for service, table in read.agency.services.items():
-        if PLACEHOLDER not in (table.url or ""):
-            raise ConfigurationError(
-                f'{folder}/agency.toml, services.{service}: to be certified it needs url = "{PLACEHOLDER}/…", so that '
-                f"the robot can stand between; the true address is given by --service"
-            )
-
-    def connect(base_url: str, *, deadline_seconds: float) -> DeclaredAdapter:
-        return DeclaredAdapter(
-            folder, agencies_url=base_url, environment="certification", deadline_seconds=deadline_seconds
-        )
-
+    if any(PLACEHOLDER not in (table.url or "") for table in read.agency.services.values()):
+        service_url = _only_host(folder, Compiler(read, service_url).services.values())
     if not urlsplit(service_url).hostname:
         raise ConfigurationError(f"--service wants a URL, not {service_url!r}")
-    return Subject(read.agency.name, service_url, connect, read_specimen(read))
+    return Subject(read.agency.name, service_url, _connect_moved(folder), read_specimen(read))
+
+
+def _connect_moved(folder: Path) -> Connect:
+    def connect(base_url: str, *, deadline_seconds: float) -> DeclaredAdapter:
+        return DeclaredAdapter(
+            folder, base_url=base_url, environment="certification", deadline_seconds=deadline_seconds
+        )
+
+    return connect
+
+
+def _only_host(folder: Path, services: Iterable[tuple[ServiceDescription, str]]) -> str:
+    hosts = {urlunsplit((*urlsplit(url)[:2], "", "", "")) for _, url in services}
+    if len(hosts) != 1:
+        told = ", ".join(sorted(hosts))
+        raise ConfigurationError(
+            f"{folder}: its services are at several hosts ({told}); the robot can stand before one"
+        )
+    return hosts.pop()
 
 
 def read_specimen(read: AgencyFolder) -> Specimen:

@@ -33,8 +33,8 @@ from singlewindow.xsd.wsdl_replies import open_foreign
 class DeclaredAdapter:
     """An Adapter (see port.py) made of agency.toml and its WSDLs, which are read now and never again.
 
-    `deadline_seconds` replaces that of agency.toml. Raises ConfigurationError naming file, table and key. Opens no
-    connection.
+    `deadline_seconds` replaces that of agency.toml; with `base_url` every service is looked for there (see Compiler).
+    Raises ConfigurationError naming file, table and key. Opens no connection.
     """
 
     def __init__(
@@ -42,6 +42,7 @@ class DeclaredAdapter:
         folder: Path,
         *,
         agencies_url: str = "",
+        base_url: str | None = None,
         environment: str = "",
         deadline_seconds: float | None = None,
         credentials: Credentials | None = None,
@@ -52,7 +53,7 @@ class DeclaredAdapter:
             raise ConfigurationError(f"{read.place('security')}: nothing here signs and verifies; nothing is sent bare")
         self.configuration = read.agency
         self.folder = folder
-        self._plans = Compiler(read, agencies_url).compile()
+        self._plans = Compiler(read, agencies_url, base_url=base_url).compile()
         self._environment = read.agency.environment or environment
         self._answers = Answers(read.agency.name, Meanings(read.agency.name, read.agency.outcomes))
         self._security = security or NoSecurity()

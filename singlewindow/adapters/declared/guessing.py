@@ -20,6 +20,14 @@ _DOCUMENT = _words("doc", "xml", "dados", "data", "msg", "message", "content", "
 _NAME = _words("id$", "^id", "ref", "key", "number", "lrn")
 _CODE = _words("code", "stat", "verdict", "result", "retorno")
 _TEXT = _words("text", "reason", "remark", "motivo", "descr", "detail", "message")
+_PLACEHOLDERS = {
+    **dict.fromkeys(("int", "integer", "long", "short", "decimal", "float", "double", "nonNegativeInteger"), "'0'"),
+    "positiveInteger": "'1'",
+    "boolean": "'false'",
+    "date": "'2026-01-31'",
+    "dateTime": "'2026-01-31T12:00:00Z'",
+}
+"""What stands where nothing can be guessed and the WSDL wants something."""
 _TAKES_DOCUMENT = frozenset({"string", "normalizedString", "token", "base64Binary"})
 
 
@@ -86,7 +94,9 @@ def _guess_value(place: Place, document: Place | None, named: str) -> str:
     """`named` is what something is called by on this level: the task, or the call."""
     if document is not None and place.path == document.path:
         return "$body"
-    return named if place.shape.type == "string" and _NAME.search(place.shape.name) else "''"
+    if place.shape.type == "string" and _NAME.search(place.shape.name):
+        return named
+    return _PLACEHOLDERS.get(place.shape.type, "'?'")
 
 
 def _find_document(shape: Shape) -> Place | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit, urlunsplit
 
 from singlewindow.adapters.declared.bodies import BodyMaker
 from singlewindow.adapters.declared.compiling import RequestCompiler, Variables
@@ -67,12 +68,20 @@ class AgencyPlans:
 
 
 class Compiler:
-    """Compiles one agency. Reads WSDLs and stylesheets afresh. Raises ConfigurationError naming file, table, key."""
+    """Compiles one agency. Reads WSDLs and stylesheets afresh. Raises ConfigurationError naming file, table, key.
 
-    def __init__(self, read: AgencyFolder, agencies_url: str) -> None:
-        self._read, self._agencies_url = read, agencies_url.rstrip("/")
+    With `base_url` every address keeps its path and is looked for there: behind a proxy or a stub.
+    """
+
+    def __init__(self, read: AgencyFolder, agencies_url: str, *, base_url: str | None = None) -> None:
+        self._read, self._agencies_url, self._base_url = read, agencies_url.rstrip("/"), base_url
         self._meanings = Meanings(read.agency.name, read.agency.outcomes)
         self._services = {name: self._load(name, service) for name, service in read.agency.services.items()}
+
+    @property
+    def services(self) -> Mapping[str, tuple[ServiceDescription, str]]:
+        """The services by the names that agency.toml gives them, each with its address."""
+        return self._services
 
     def compile(self) -> AgencyPlans:
         """The plans of the whole agency."""
@@ -144,10 +153,17 @@ class Compiler:
         within = self._read.folder if path.is_relative_to(self._read.folder.resolve()) else path.parent
         with self._read.blame("services", name):
             port = ServiceDescription.read(path, within, PortName(service.service, service.port))
-            url = (service.url or port.address).replace("{agencies_url}", self._agencies_url)
+            url = self._address(service.url or port.address)
             if not url.startswith(("http://", "https://")):
                 raise ConfigurationError(f"url: {url or 'nothing'} is no HTTP address, and the WSDL gives no other")
         return port, url
+
+    def _address(self, told: str) -> str:
+        if self._base_url is None or "{agencies_url}" in told:
+            base_url = self._agencies_url if self._base_url is None else self._base_url.rstrip("/")
+            return told.replace("{agencies_url}", base_url)
+        path = urlsplit(told)
+        return self._base_url.rstrip("/") + urlunsplit(("", "", path.path or "/", path.query, ""))
 
 
 def _reply_element(request: RequestPlan) -> str | None:
