@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from singlewindow.adapters.declared.bodies import BodyMaker
 from singlewindow.adapters.declared.compiling import RequestCompiler, Variables
@@ -60,6 +61,12 @@ class AgencyPlans:
     next_cursor: Expression | None
     pushed: ReplyReader | None
     units: Mapping[str, Expression]
+
+    @property
+    def urls(self) -> frozenset[str]:
+        """Every address that something is sent to."""
+        exchanges = (*self.actions.values(), self.status, self.pull)
+        return frozenset(exchange.url for exchange in exchanges if exchange is not None)
 
     def for_action(self, action: str) -> Exchange | None:
         """The exchange of an action of the routes, None where agency.toml has none."""
@@ -145,6 +152,8 @@ class Compiler:
         with self._read.blame("services", name):
             port = ServiceDescription.read(path, within, PortName(service.service, service.port))
             url = (service.url or port.address).replace("{agencies_url}", self._agencies_url)
+            if "@" in urlsplit(url).netloc:
+                raise ConfigurationError("url: a user and a password stand in [security.basic], never in an address")
             if not url.startswith(("http://", "https://")):
                 raise ConfigurationError(f"url: {url or 'nothing'} is no HTTP address, and the WSDL gives no other")
         return port, url
