@@ -56,7 +56,10 @@ class OutgoingEnvelope:
         etree.SubElement(token, f"{{{names.WSU}}}Created").text = created
 
     def sign(self, signer: Signer, *, now: datetime, expires: datetime) -> None:
-        """Timestamp, BinarySecurityToken, and a signature over Body, Timestamp and the WS-Addressing headers."""
+        """Timestamp, BinarySecurityToken, and a signature over Body, Timestamp and the WS-Addressing headers.
+
+        Raises Uncanonical for a body that cannot be signed.
+        """
         security = self._security()
         timestamp = etree.SubElement(security, names.TIMESTAMP)
         etree.SubElement(timestamp, f"{{{names.WSU}}}Created").text = write_time(now)

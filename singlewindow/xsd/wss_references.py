@@ -17,7 +17,7 @@ from lxml import etree
 
 from singlewindow.errors import SingleWindowError
 from singlewindow.xsd import wss_vocabulary as names
-from singlewindow.xsd.canonical import canonicalize
+from singlewindow.xsd.canonical import Uncanonical, canonicalize
 from singlewindow.xsd.parser import Element
 
 DS = f"{{{names.DS}}}"
@@ -120,8 +120,8 @@ def _canonicalize(element: Element, method: Element) -> bytes:
     listed = method[0].get("PrefixList", "").split() if len(method) else []
     try:
         return canonicalize(element, listed)
-    except ValueError as error:
-        raise Unproven(f"its signature cannot be checked: {error}") from error
+    except Uncanonical as error:
+        raise Unproven(f"its signature cannot be checked: {error.detail}") from error
 
 
 def _check_digest(reference: Element, content: bytes, element: Element) -> None:

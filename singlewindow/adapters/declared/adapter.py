@@ -190,7 +190,10 @@ class DeclaredAdapter:
     async def _post(self, envelope: Envelope, call_id: str) -> tuple[WireReply, WireReply]:
         """The reply as it came, to be kept, and with only what is proven to be the agency's, to be read."""
         await self._pace.keep()
-        signed = self._security.sign(envelope, call_id)
+        try:
+            signed = self._security.sign(envelope, call_id)
+        except SingleWindowError as error:
+            raise AgencyError(f"{self.agency}: it cannot be signed: {error.detail}", temporary=False) from error
         reply = await self._wire.post(signed.url, signed.headers, signed.body)
         received = self._security.clean(reply)
         try:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from singlewindow.adapters.declared.bodies import BodyMaker
 from singlewindow.adapters.declared.compiling import RequestCompiler, Variables
@@ -152,7 +151,7 @@ class Compiler:
         with self._read.blame("services", name):
             port = ServiceDescription.read(path, within, PortName(service.service, service.port))
             url = (service.url or port.address).replace("{agencies_url}", self._agencies_url)
-            if "@" in urlsplit(url).netloc:
+            if "@" in url.partition("//")[2].partition("/")[0]:
                 raise ConfigurationError("url: a user and a password stand in [security.basic], never in an address")
             if not url.startswith(("http://", "https://")):
                 raise ConfigurationError(f"url: {url or 'nothing'} is no HTTP address, and the WSDL gives no other")

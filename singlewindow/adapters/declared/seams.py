@@ -25,7 +25,7 @@ class WireSecurity(Protocol):
 
     def sign(self, envelope: Envelope, call_id: str) -> Envelope:
         """The envelope with what proves us; made afresh for every attempt, for it may carry the time. What names the
-        call is the same over all attempts of one.
+        call is the same over all attempts of one. Raises SingleWindowError for what cannot be signed.
         """
         ...
 

@@ -13,7 +13,11 @@ from singlewindow.errors import ConfigurationError
 
 def check_address(url: str) -> None:
     """Refuse an address that anything of `[security]` would travel to unprotected. Raises ConfigurationError."""
-    if urlsplit(url).scheme != "https" and not _is_loopback(urlsplit(url).hostname or ""):
+    try:
+        parts = urlsplit(url)
+    except ValueError as error:
+        raise ConfigurationError(f"{url} is no URL") from error
+    if parts.scheme != "https" and not _is_loopback(parts.hostname or ""):
         raise ConfigurationError(f"{url} is neither https nor on loopback, and an agency with [security] must be")
 
 
