@@ -25,6 +25,7 @@ from tests.contract.secured_agency import describe, write_identity, write_secret
 from tests.contract.signed_replies import Identity
 
 LITERAL = "hunter2-hunter2"
+GUIDE = Path(__file__).parents[2] / "docs" / "guides" / "agency-security.md"
 OURS, OTHER = Identity.make(), Identity.make()
 
 
@@ -161,3 +162,13 @@ def test_a_pinned_certificate_with_a_weak_or_foreign_key_is_refused(tmp_path: Pa
     (tmp_path / "agency.toml").unlink()
     (tmp_path / "agency.pem").write_bytes(certify(ed25519.Ed25519PrivateKey.generate()))
     assert "neither an RSA nor an elliptic curve key" in mistake(tmp_path, security)
+
+
+def test_every_table_of_the_guide_loads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HARBOUR_USER", "window")
+    monkeypatch.setenv("HARBOUR_PASSWORD", LITERAL)
+    for name in ("window", "signer", "agency", "agency-ca"):
+        write_identity(tmp_path, name, OURS)
+    tables = re.findall(r"^```toml\n(.*?)^```", GUIDE.read_text("utf-8"), re.MULTILINE | re.DOTALL)
+    security = load(tmp_path, "\n".join(tables)).configuration.security
+    assert security.model_fields_set == set(type(security).model_fields)
