@@ -141,7 +141,9 @@ def _signed_body(parts: list[SignedPart], body: Element, others: tuple[Element, 
 
 def _check_time(parts: list[SignedPart], security: Element, freshness: Freshness, now: datetime) -> None:
     stamps = security.findall(names.TIMESTAMP)
-    if len(stamps) != 1 or not any(part.element is stamps[0] for part in parts):
+    if len(stamps) > 1:
+        raise Unproven(f"its Security has {len(stamps)} Timestamp; one alone is taken")
+    if not stamps or not any(part.element is stamps[0] for part in parts):
         raise Unproven("it has no signed Timestamp")
     created, expires = _moment(stamps[0], _CREATED), _moment(stamps[0], _EXPIRES)
     skew, lifetime = timedelta(seconds=freshness.clock_skew_seconds), timedelta(seconds=freshness.lifetime_seconds)

@@ -57,9 +57,16 @@ class Identity:
         return (f"{_MORE}ecdsa-sha1" if sha1 else f"{_MORE}ecdsa-sha256"), value
 
 
+Change = Callable[[etree._Element], None]
+
+
 @dataclass(frozen=True)
 class Seal:
-    """How a reply is signed. `parts` are XPaths of what is signed, `prefixes` a PrefixList."""
+    """How a reply is signed. `parts` are XPaths of what is signed, `prefixes` a PrefixList.
+
+    Three changes by hand: `prepare` of the whole before anything is signed, `misstate` of the SignedInfo before its
+    value is made, `change` of the signed reply.
+    """
 
     identity: Identity
     parts: tuple[str, ...] = (BODY, TIMESTAMP)
@@ -72,10 +79,12 @@ class Seal:
     prefixes: str = ""
     token: Identity | None = None
     relates_to: str | None = None
-    change: Callable[[etree._Element], None] = field(default=lambda _: None)
+    prepare: Change = field(default=lambda _: None)
+    misstate: Change = field(default=lambda _: None)
+    change: Change = field(default=lambda _: None)
 
     def __call__(self, reply: bytes) -> bytes:
-        """The reply signed, and then changed by `change`."""
+        """The reply signed."""
         # declared around everything, so that no move of an element changes its prefix and with that its bytes
         root = etree.fromstring(reply.replace(b"Envelope ", f'Envelope xmlns:wsu="{WSU}" '.encode(), 1))
         header = root.find(f"{{{SOAP}}}Header")
@@ -88,6 +97,7 @@ class Seal:
         self._add_timestamp(security)
         token = etree.SubElement(security, f"{{{WSSE}}}BinarySecurityToken", {f"{{{WSU}}}Id": "token"})
         token.text = b64encode((self.token or self.identity).der()).decode()
+        self.prepare(root)
         self._sign(root, security)
         # as a receiver would have it: from the wire
         sent = etree.fromstring(etree.tostring(root))
@@ -112,6 +122,7 @@ class Seal:
             part = find(root, path)
             part.set(f"{{{WSU}}}Id", f"part-{number}")
             self._add_reference(info, part, f"part-{number}")
+        self.misstate(info)
         _, value = self.identity.sign(canonical(info, self.canonicalization), sha1=self.sha1_signature)
         add(signature, "SignatureValue").text = b64encode(value).decode()
         reference = etree.SubElement(add(signature, "KeyInfo"), f"{{{WSSE}}}SecurityTokenReference")
@@ -149,9 +160,12 @@ def canonical(element: etree._Element, algorithm: str, prefixes: list[str] | Non
 
 
 def find(root: etree._Element, path: str) -> etree._Element:
+    return select(root, path)[0]
+
+
+def select(root: etree._Element, path: str) -> list[etree._Element]:
     selected: Any = root.xpath(path, namespaces=NAMES)
-    found: etree._Element = selected[0]
-    return found
+    return list(selected)
 
 
 def forged_body(root: etree._Element) -> etree._Element:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from contextlib import suppress
+from copy import deepcopy
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -18,7 +19,21 @@ from lxml import etree
 from singlewindow.adapters.security.certificates import PinnedCertificates, read_certificates
 from singlewindow.xsd.wss_incoming import Freshness, Proven, prove
 from singlewindow.xsd.wss_references import Unproven
-from tests.contract.signed_replies import BODY, INCLUSIVE, SHA1_DIGEST, SOAP, TIMESTAMP, WSSE, Identity, Seal, find
+from tests.contract.signed_replies import (
+    BODY,
+    DS,
+    INCLUSIVE,
+    SHA1_DIGEST,
+    SOAP,
+    TIMESTAMP,
+    WSSE,
+    WSU,
+    Change,
+    Identity,
+    Seal,
+    find,
+    select,
+)
 from tests.contract.wrapping_attacks import ATTACKS
 
 REPLY = (
@@ -27,6 +42,8 @@ REPLY = (
 ).encode()
 AGENCY, OTHER = Identity.make(), Identity.make()
 SEAL = Seal(AGENCY)
+DS_TAG = f"{{{DS}}}"
+TRANSFORMS, TRANSFORM = "ds:Reference/ds:Transforms", "ds:Reference/ds:Transforms/ds:Transform"
 FRESHNESS = Freshness(lifetime_seconds=300, clock_skew_seconds=60)
 
 
@@ -132,7 +149,71 @@ def test_a_changed_reply_is_refused(pinned: PinnedCertificates, path: str, value
     assert reason in refusal(pinned, replace(SEAL, change=change)(REPLY))
 
 
-@pytest.mark.parametrize("tag", [f"{{{WSSE}}}Security", "{http://www.w3.org/2000/09/xmldsig#}Signature"])
+def remove(path: str) -> Change:
+    def change(root: etree._Element) -> None:
+        for found in select(root, path):
+            parent = found.getparent()
+            assert parent is not None
+            parent.remove(found)
+
+    return change
+
+
+def refer_to(uri: str) -> Change:
+    return lambda info: find(info, "ds:Reference").set("URI", uri)
+
+
+def repeat_references(times: int) -> Change:
+    def change(info: etree._Element) -> None:
+        for _ in range(times):
+            info.append(deepcopy(find(info, "ds:Reference")))
+
+    return change
+
+
+def add_within(path: str, tag: str) -> Change:
+    def change(root: etree._Element) -> None:
+        etree.SubElement(find(root, path), tag, PrefixList="")
+
+    return change
+
+
+def call_by_another_id(info: etree._Element) -> None:
+    body = find(info, "//s:Body")
+    body.set("Id", str(body.attrib.pop(f"{{{WSU}}}Id")))
+
+
+@pytest.mark.parametrize(
+    ("seal", "reason"),
+    [
+        (replace(SEAL, misstate=call_by_another_id), "the Id part-0 of its signature is not a wsu:Id"),
+        (replace(SEAL, misstate=repeat_references(1)), "refers to one element twice"),
+        (replace(SEAL, misstate=repeat_references(31)), "its signature has 33 references"),
+        (replace(SEAL, misstate=remove("ds:Reference")), "its signature has 0 references"),
+        (replace(SEAL, misstate=refer_to("")), "refers to '' and not to an Id"),
+        (replace(SEAL, misstate=refer_to("#")), "refers to '#' and not to an Id"),
+        (replace(SEAL, misstate=refer_to("http://x/#part-0")), "refers to 'http://x/#part-0' and not to an Id"),
+        (replace(SEAL, misstate=refer_to("#nobody")), "the Id nobody of its signature stands at 0 elements"),
+        (replace(SEAL, misstate=remove("ds:Reference/ds:DigestMethod")), "has 0 DigestMethod in Reference"),
+        (replace(SEAL, misstate=add_within("ds:SignatureMethod", f"{DS_TAG}HMACOutputLength")), "has parameters"),
+        (replace(SEAL, misstate=add_within(TRANSFORM, "{urn:x}more")), "has parameters that are not known"),
+        (replace(SEAL, misstate=add_within(TRANSFORMS, f"{DS_TAG}Transform")), "has 2 transforms and not one"),
+        (replace(SEAL, parts=(BODY,), prepare=remove(TIMESTAMP)), "it has no signed Timestamp"),
+        (replace(SEAL, change=add_within("//wsse:Security", f"{{{WSU}}}Timestamp")), "its Security has 2 Timestamp"),
+        (replace(SEAL, prepare=remove("//wsu:Created")), "does not say when it was made"),
+        (replace(SEAL, prepare=lambda root: setattr(find(root, "//wsu:Created"), "text", "noon")), "cannot be read"),
+    ],
+)
+def test_a_signature_that_says_anything_unusual_is_refused(pinned: PinnedCertificates, seal: Seal, reason: str) -> None:
+    assert reason in refusal(pinned, seal(REPLY))
+
+
+def test_an_empty_prefix_list_changes_nothing(pinned: PinnedCertificates) -> None:
+    seal = replace(SEAL, misstate=add_within(TRANSFORM, "{http://www.w3.org/2001/10/xml-exc-c14n#}InclusiveNamespaces"))
+    assert open_(pinned, seal(REPLY)).envelope
+
+
+@pytest.mark.parametrize("tag", [f"{{{WSSE}}}Security", f"{{{DS}}}Signature"])
 def test_two_of_what_there_must_be_one_of_are_refused(pinned: PinnedCertificates, tag: str) -> None:
     def double(root: etree._Element) -> None:
         found = next(root.iter(tag))
