@@ -61,16 +61,8 @@ def prove(reply: bytes, verifier: Verifier, *, freshness: Freshness, now: dateti
     header, body = _split(root)
     security = _the_only(header, names.SECURITY)
     signature = _the_only(security, names.SIGNATURE)
-    if [child.tag for child in signature] not in _IN_SIGNATURE:
-        raise Unproven("its signature holds more than SignedInfo, SignatureValue and KeyInfo")
-    info = the_child(signature, "SignedInfo")
-    method = the_child(info, "SignatureMethod")
-    if len(method):
-        raise Unproven("its SignatureMethod has parameters")
-    value = decode(the_child(signature, "SignatureValue").text, "SignatureValue")
-    canonical = canonical_form(the_child(info, "CanonicalizationMethod"))
-    verifier.check(method.get("Algorithm", ""), canonical, value, _certificate(security))
-    parts = read_references(info, root)
+    _check_signature(signature, verifier, _certificate(security))
+    parts = read_references(the_child(signature, "SignedInfo"), root)
     content = _signed_body(parts, body, (*header, *security))
     _check_time(parts, security, freshness, now)
     signed = tuple(part.element for part in parts)
@@ -120,6 +112,19 @@ def _the_only(parent: Element, tag: str) -> Element:
     if len(found) > 1:
         raise Unproven(f"its {where} has {len(found)} {name}; one alone is taken")
     return found[0]
+
+
+def _check_signature(signature: Element, verifier: Verifier, certificate: bytes | None) -> None:
+    """Check whose it is, before anything it refers to is looked at."""
+    if [child.tag for child in signature] not in _IN_SIGNATURE:
+        raise Unproven("its signature holds more than SignedInfo, SignatureValue and KeyInfo")
+    info = the_child(signature, "SignedInfo")
+    method = the_child(info, "SignatureMethod")
+    if len(method):
+        raise Unproven("its SignatureMethod has parameters")
+    value = decode(the_child(signature, "SignatureValue").text, "SignatureValue")
+    canonical = canonical_form(the_child(info, "CanonicalizationMethod"))
+    verifier.check(method.get("Algorithm", ""), canonical, value, certificate)
 
 
 def _certificate(security: Element) -> bytes | None:

@@ -23,6 +23,7 @@ from singlewindow.xsd.parser import Element
 DS = f"{{{names.DS}}}"
 _PREFIXES = f"{{{names.EXCLUSIVE}}}InclusiveNamespaces"
 _MOST_REFERENCES = 32
+_MOST_PREFIXES = 64
 
 
 class Unproven(SingleWindowError):
@@ -118,6 +119,8 @@ def _canonicalize(element: Element, method: Element) -> bytes:
     if any(child.tag != _PREFIXES for child in method) or len(method) > 1:
         raise Unproven("its canonicalisation has parameters that are not known")
     listed = method[0].get("PrefixList", "").split() if len(method) else []
+    if len(listed) > _MOST_PREFIXES:  # each is looked for at every element
+        raise Unproven(f"its canonicalisation lists {len(listed)} prefixes")
     try:
         return canonicalize(element, listed)
     except Uncanonical as error:

@@ -125,6 +125,7 @@ def test_no_wrapping_makes_another_body_count(
         (replace(SEAL, transforms=(INCLUSIVE,)), "its signature uses .*REC-xml-c14n"),
         (replace(SEAL, transforms=()), "has 0 transforms and not one"),
         (replace(SEAL, transforms=("http://www.w3.org/TR/1999/REC-xslt-19991116",)), "its signature uses .*xslt"),
+        (replace(SEAL, prefixes=" ".join(f"p{n}" for n in range(65))), "lists 65 prefixes"),
         (replace(SEAL, prefixes="#default"), "a PrefixList with #default cannot be followed"),
     ],
 )  # fmt: skip
