@@ -63,6 +63,8 @@ _TRANSPORT: tuple[tuple[type[Exception], Outcome], ...] = (
     (aiohttp.InvalidURL, _stop("its address is not a URL")),
     (aiohttp.NonHttpUrlClientError, _stop("its address is not an HTTP URL")),
     (aiohttp.ConnectionTimeoutError, Outcome(temporary=True, unknown=False, text="no connection in time")),
+    (aiohttp.ClientConnectorCertificateError, _stop("its certificate is not trusted")),
+    (aiohttp.ClientConnectorSSLError, Outcome(temporary=True, unknown=False, text="no connection by TLS")),
     (aiohttp.ClientConnectorError, Outcome(temporary=True, unknown=False, text="no connection")),
     (TimeoutError, Outcome(temporary=True, unknown=True, text="no answer in time")),
     (aiohttp.ClientPayloadError, Outcome(temporary=True, unknown=True, text="the reply was cut off")),
@@ -86,6 +88,7 @@ _STATUSES: dict[int, Outcome] = {
 }
 _SERVER_ERROR = Outcome(temporary=True, unknown=True, text="failed")
 _UNREADABLE = Outcome(temporary=True, unknown=True, text="sent a reply that cannot be read")
+_UNPROVEN = Outcome(temporary=True, unknown=True, text="sent a reply that is not proven to be its own")
 _REDIRECT = _stop("redirects, and no redirect is followed")
 
 _CLIENT_FAULT = Outcome(temporary=False, unknown=False, text="refused with a SOAP Fault")
@@ -104,11 +107,18 @@ def translate_transport(agency: str) -> Iterator[None]:
     except (aiohttp.ClientError, TimeoutError, OSError) as error:
         outcome = next(outcome for kind, outcome in _TRANSPORT if isinstance(error, kind))
         raise AgencyError(
-            f"{agency}: {outcome.text}",
+            f"{agency}: {outcome.text}{_why(error)}",
             temporary=outcome.temporary,
             outcome_unknown=outcome.unknown,
             stops_lane=outcome.stops_lane,
         ) from error
+
+
+def _why(error: Exception) -> str:
+    """What is wrong with a certificate; other errors of the wire say nothing that their outcome does not."""
+    if not isinstance(error, aiohttp.ClientConnectorCertificateError):
+        return ""
+    return f" ({getattr(error.certificate_error, 'verify_message', '') or 'it does not fit'})"
 
 
 def refuse_status(agency: str, reply: WireReply) -> ReplyRefused:
@@ -141,6 +151,15 @@ def refuse_unreadable(agency: str, reply: WireReply, why: str) -> ReplyRefused:
     if reply.status != HTTPStatus.OK:
         return refuse_status(agency, reply)
     return ReplyRefused(f"{agency} {_UNREADABLE.text}: {why}", _UNREADABLE, reply, retry_after_seconds=None)
+
+
+def refuse_unproven(agency: str, reply: WireReply, why: str) -> ReplyRefused:
+    """The error for a reply without the proof that the agency must give. Nothing it says counts, not even its status:
+    whoever sent it, the agency may have acted.
+    """
+    return ReplyRefused(
+        f"{agency} {_UNPROVEN.text} (HTTP {reply.status}): {why}", _UNPROVEN, reply, retry_after_seconds=None
+    )
 
 
 def _outcome_of_status(status: int) -> Outcome:

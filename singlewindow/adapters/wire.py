@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -34,12 +35,19 @@ class Wire:
     """POSTs to one agency. No redirects, cookies, proxies of the environment or compressed replies."""
 
     def __init__(
-        self, agency: str, *, deadline_seconds: float, connections: int, credentials: Credentials | None = None
+        self,
+        agency: str,
+        *,
+        deadline_seconds: float,
+        connections: int,
+        credentials: Credentials | None = None,
+        tls: ssl.SSLContext | None = None,
     ) -> None:
         self._agency = agency
         self._deadline_seconds = deadline_seconds
         self._connections = connections
         self._credentials = credentials
+        self._tls = tls
         self._session: aiohttp.ClientSession | None = None
 
     async def post(self, url: str, headers: Mapping[str, str], body: bytes) -> WireReply:
@@ -61,13 +69,17 @@ class Wire:
         if self._session is None:
             self._session = aiohttp.ClientSession(
                 auto_decompress=False,
-                connector=aiohttp.TCPConnector(limit=self._connections, keepalive_timeout=IDLE_TIMEOUT_SECONDS),
+                connector=self._connector(),
                 cookie_jar=aiohttp.DummyCookieJar(),
                 headers=_session_headers(self._credentials),
                 timeout=self._timeout(),
                 trust_env=False,
             )
         return self._session
+
+    def _connector(self) -> aiohttp.TCPConnector:
+        tls = True if self._tls is None else self._tls
+        return aiohttp.TCPConnector(limit=self._connections, keepalive_timeout=IDLE_TIMEOUT_SECONDS, ssl=tls)
 
     def _timeout(self) -> aiohttp.ClientTimeout:
         connect_seconds = min(CONNECT_TIMEOUT_SECONDS, self._deadline_seconds / 2)

@@ -66,7 +66,7 @@ def change(folder: Path, agency: str, old: str, new: str) -> Path:
         ("revenue", "r:Trace/r:call", "q:Trace", r"actions\.\*\.headers\.q:Trace: q:Trace needs a prefix"),
         ("revenue", "to-revenue.xsl", "gone.xsl", r"actions\.\*\.stylesheet: there is no file .*gone\.xsl"),
         ("revenue", "to-revenue.xsl", "revenue.wsdl", r"revenue\.wsdl: "),
-        ("revenue", "[outcomes]", '[security]\nsign = "x509"\n[outcomes]', "security: nothing here signs and verifies"),
+        ("revenue", "[outcomes]", '[security]\nsign = "x509"\n[outcomes]', "security: unknown key sign; known: tls"),
         ("fiscal", 'name = "fiscal"', 'name = "x"\nextends = "y"', "extends: there is no description 'y'; known: "),
         ("fiscal", "reception.wsdl", "singlewindow:x.wsdl", r"services\.reception\.wsdl: no singlewindow:x\.wsdl;"),
         ("revenue", '"0" = "accepted"', '"0" = ', r"agency\.toml: .*line"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import shutil
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
@@ -11,6 +12,7 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+import trustme
 
 from singlewindow.adapters.declared.adapter import DeclaredAdapter
 from singlewindow.ledger.intake import Submission
@@ -30,7 +32,10 @@ from tests.contract.declared_stage import (
     fiscal_result,
     revenue_reply,
 )
-from tests.contract.wsdl_stub import WsdlStub
+from tests.contract.secured_agency import DigestCheck, SignatureCheck, secured, serve_tls, write_identity, write_secret
+from tests.contract.signed_replies import Identity, Seal
+from tests.contract.wrapping_attacks import into_the_header
+from tests.contract.wsdl_stub import Asked, WsdlStub
 from tests.integration.ledger_stage import LedgerStage, ledger_stage
 
 NAMES = frozenset(WSDLS)
@@ -140,3 +145,69 @@ async def test_a_published_wsdl_carries_a_declaration_by_configuration_alone(
     part = next(part for part in (await crossing.view(declaration))["parts"] if part["agency"] == "fiscal")
     assert (part["state"], part["references"]) == ("released", {"protocol": "BR-1"})
     assert len(stub.asked) == 1
+
+
+PASSWORD = "correct horse battery"
+SECURITY = """
+[security.tls]
+ca = "ca.pem"
+[security.basic]
+username = "window"
+password = "file:password"
+[security.username_token]
+username = "window"
+password = "file:password"
+[security.signature]
+certificate = "ours.pem"
+key = "file:ours.key"
+reply_certificate = "agency.pem"
+[security.addressing]
+"""
+
+
+async def test_a_forged_answer_settles_nothing_and_no_secret_is_stored(crossing: Crossing, tmp_path: Path) -> None:
+    ca, ours, agency = trustme.CA(), Identity.make(), Identity.make()
+    ca.cert_pem.write_to_path(tmp_path / "ca.pem")
+    write_identity(tmp_path, "ours", ours)
+    write_identity(tmp_path, "agency", agency)
+    write_secret(tmp_path / "password", PASSWORD.encode())
+    checks = (DigestCheck("window", PASSWORD), SignatureCheck(ours))
+
+    def check(asked: Asked) -> None:
+        for one in checks:
+            one(asked)
+
+    forge = Seal(agency, change=into_the_header)
+    async with secured(tmp_path, SECURITY, check=check, seal=lambda reply, _: forge(reply), tls=serve_tls(ca)) as (
+        adapter,
+        stub,
+    ):
+        stub.answer = Harbour().answer
+        crossing.adapters["harbour"] = adapter
+        (declaration,) = await crossing.file("R5")
+        await crossing.dispatch("harbour")
+        assert await part_state(crossing, declaration) != "released"
+        stub.seal = lambda reply, _: Seal(agency)(reply)
+        async with asyncio.timeout(60):
+            while len(await exchanges(crossing, declaration)) == 1:
+                await crossing.dispatch("harbour")
+                await asyncio.sleep(0.05)
+        await Puller(crossing.stage.tasks, adapter, crossing.read).pull()
+    assert await part_state(crossing, declaration) == "released"
+    forged, taken = await exchanges(crossing, declaration)
+    assert "was moved to where it means nothing" in forged["error"]
+    assert b"FORGED" in forged["reply"]
+    assert taken["error"] is None
+    for row in (forged, taken):
+        assert PASSWORD not in str(row)
+        for word in (b"Security", b"UsernameToken", b"Signature", b"MessageID"):
+            assert word not in row["request"]
+
+
+async def exchanges(crossing: Crossing, declaration: UUID) -> list[dict[str, Any]]:
+    return [dict(row) for row in await crossing.stage.database.fetch("declaration_exchanges", declaration)]
+
+
+async def part_state(crossing: Crossing, declaration: UUID) -> str:
+    parts = (await crossing.view(declaration))["parts"]
+    return str(next(part for part in parts if part["agency"] == "harbour")["state"])

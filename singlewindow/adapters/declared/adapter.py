@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from uuid import UUID, uuid4
 
@@ -21,13 +23,15 @@ from singlewindow.adapters.declared.scopes import (
     scope_questions,
 )
 from singlewindow.adapters.declared.seams import NoSecurity, WireSecurity
-from singlewindow.adapters.outcomes import WireReply, refuse_unreadable
+from singlewindow.adapters.outcomes import ReplyRefused, WireReply, refuse_unproven, refuse_unreadable
 from singlewindow.adapters.port import Answer, Call, Envelope, Idempotency, Notice, Reply
+from singlewindow.adapters.security.loading import load_security
 from singlewindow.adapters.wire import Credentials, Wire
-from singlewindow.errors import AgencyError, ConfigurationError, SingleWindowError
+from singlewindow.errors import AgencyError, SingleWindowError
 from singlewindow.xsd.parser import Element
 from singlewindow.xsd.wsdl_expressions import Expression
 from singlewindow.xsd.wsdl_replies import open_foreign
+from singlewindow.xsd.wss_references import Unproven
 
 
 class DeclaredAdapter:
@@ -49,14 +53,12 @@ class DeclaredAdapter:
         security: WireSecurity | None = None,
     ) -> None:
         read = read_agency(folder)
-        if read.agency.security and security is None:
-            raise ConfigurationError(f"{read.place('security')}: nothing here signs and verifies; nothing is sent bare")
         self.configuration = read.agency
         self.folder = folder
         self._plans = Compiler(read, agencies_url, base_url=base_url).compile()
         self._environment = read.agency.environment or environment
         self._answers = Answers(read.agency.name, Meanings(read.agency.name, read.agency.outcomes))
-        self._security = security or NoSecurity()
+        self._security = security or load_security(read, self._plans.urls) or NoSecurity()
         limits = read.agency.limits
         connections = limits.concurrency + 2  # questions and pulls beside the submissions
         self._pace = Pace(limits.rate_per_second, connections)
@@ -65,7 +67,8 @@ class DeclaredAdapter:
             read.agency.name,
             deadline_seconds=self._exchange_seconds,
             connections=connections,
-            credentials=credentials,
+            credentials=credentials or self._security.credentials,
+            tls=self._security.tls,
         )
 
     @property
@@ -117,11 +120,12 @@ class DeclaredAdapter:
     async def send(self, envelope: Envelope, call: Call) -> Reply:
         """See the port. A task that the reply does not answer, or answers twice differently, is `unknown`."""
         exchange = self._exchange_for(call)
-        reply = await self._post(envelope)
+        received, reply = await self._post(envelope, str(call.call_id))
         asked = [task.task_id for item in call.items for task in item.tasks]
         named = self._names(call, exchange.sent) if exchange.sent else {str(task_id): task_id for task_id in asked}
-        answers = self._answers.read(self._prove(reply), exchange, named, asked, str(call.call_id))
-        return Reply(reply.status, reply.body, answers)
+        with _kept_as_received(received):
+            answers = self._answers.read(reply, exchange, named, asked, str(call.call_id))
+        return Reply(received.status, received.body, answers)
 
     async def ask(self, task_ids: tuple[UUID, ...]) -> tuple[Answer, ...]:
         """See the port. Asks in portions of the batch size. An agency without `[status]` cannot be asked."""
@@ -134,9 +138,10 @@ class DeclaredAdapter:
             portion = task_ids[start : start + size]
             outer = self._question(str(len(portion)))
             asked = scope_questions(portion, outer)
-            reply = self._prove(await self._post(self._envelope(exchange, outer, (asked,))))
+            call_id = outer.variables["call_id"]
+            _, reply = await self._post(self._envelope(exchange, outer, (asked,)), call_id)
             named = {str(task_id): task_id for task_id in portion}
-            answers += self._answers.read(reply, exchange, named, portion, outer.variables["call_id"])
+            answers += self._answers.read(reply, exchange, named, portion, call_id)
         return tuple(answers)
 
     async def pull(self, cursor: str, *, limit: int = 100) -> tuple[tuple[Notice, ...], str]:
@@ -145,10 +150,11 @@ class DeclaredAdapter:
         if exchange is None or exchange.reply is None:
             raise AgencyError(f"{self.agency} has no notices to fetch", temporary=False)
         outer = self._question("0", cursor=cursor, limit=str(limit))
-        reply = self._prove(await self._post(self._envelope(exchange, outer, ())))
+        call_id = str(outer.variables["call_id"])
+        _, reply = await self._post(self._envelope(exchange, outer, ()), call_id)
         content = self._answers.content(reply)
         notices = tuple(notice_of(said) for said in self._answers.said(reply, exchange.reply, content))
-        if exchange.reply.answers_another(content, str(outer.variables["call_id"])):
+        if exchange.reply.answers_another(content, call_id):
             raise refuse_unreadable(self.agency, reply, "it answers another call")
         return notices, self._next_cursor(reply, content, notices[-1].notice_id if notices else cursor)
 
@@ -156,7 +162,12 @@ class DeclaredAdapter:
         """The notices of an envelope that the agency pushed. Raises MalformedSoap, and AgencyError if it may not."""
         if self._plans.pushed is None:
             raise AgencyError(f"{self.agency} does not push notices, says its agency.toml", temporary=False)
-        opened = open_foreign(self._security.verify(body))
+        try:
+            opened = open_foreign(self._security.verify(body, None))
+        except Unproven as error:
+            raise AgencyError(
+                f"{self.agency}: a notice is not proven to be its own: {error.detail}", temporary=False
+            ) from error
         return tuple(notice_of(said) for said in self._plans.pushed.read(opened.content))
 
     async def close(self) -> None:
@@ -185,14 +196,20 @@ class DeclaredAdapter:
         request = exchange.request.make(outer, messages)
         return Envelope(exchange.url, request.headers, request.body, request.record)
 
-    async def _post(self, envelope: Envelope) -> WireReply:
+    async def _post(self, envelope: Envelope, call_id: str) -> tuple[WireReply, WireReply]:
+        """The reply as it came, to be kept, and with only what is proven to be the agency's, to be read."""
         await self._pace.keep()
-        signed = self._security.sign(envelope)
-        return await self._wire.post(signed.url, signed.headers, signed.body)
-
-    def _prove(self, reply: WireReply) -> WireReply:
-        """The same reply with only what is proven to be the agency's."""
-        return WireReply(reply.status, reply.headers, self._security.verify(reply.body))
+        try:
+            signed = self._security.sign(envelope, call_id)
+        except SingleWindowError as error:
+            raise AgencyError(f"{self.agency}: it cannot be signed: {error.detail}", temporary=False) from error
+        reply = await self._wire.post(signed.url, signed.headers, signed.body)
+        received = self._security.clean(reply)
+        try:
+            body = self._security.verify(reply.body, call_id)
+        except Unproven as error:
+            raise refuse_unproven(self.agency, received, error.detail) from error
+        return received, self._security.clean(WireReply(reply.status, reply.headers, body))
 
     def _next_cursor(self, reply: WireReply, content: Element, otherwise: str) -> str:
         """Where to go on. Raises AgencyError where a cursor is looked for and missing: something would be skipped."""
@@ -202,3 +219,13 @@ class DeclaredAdapter:
         if found is None:
             raise refuse_unreadable(self.agency, reply, "it does not say where to go on")
         return found
+
+
+@contextmanager
+def _kept_as_received(received: WireReply) -> Iterator[None]:
+    """Keep of a reply that is refused all that came, its signature too."""
+    try:
+        yield
+    except ReplyRefused as refused:
+        refused.body = received.body
+        raise

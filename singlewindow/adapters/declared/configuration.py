@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from singlewindow.adapters.port import Idempotency
+from singlewindow.adapters.security.configuration import Security
 from singlewindow.xsd.wsdl_replies import PayloadForm
 
 Meaning = Literal["accepted", "rejected", "retry", "stop", "unknown"]
@@ -19,7 +20,7 @@ BodyForm = Literal["base64", "gzip+base64", "xml"]
 class Table(BaseModel):
     """A table in which an unknown key is an error."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, hide_input_in_errors=True)
 
 
 class Service(Table):
@@ -173,7 +174,7 @@ class Agency(Table):
     `every_action` in the file holds what they have in common; `extends` names a description that the file adds to.
 
     `units` says, by root element, where the declarations of a message stand; a message of another root is one.
-    `security` is read by the part that signs and verifies.
+    `security` is made ready by `adapters/security/loading.py`.
     """
 
     name: str = Field(pattern=r"^[a-z][a-z0-9-]{0,31}$")
@@ -188,4 +189,4 @@ class Agency(Table):
     notifications: Notifications = Notifications()
     outcomes: Outcomes = Outcomes()
     limits: Limits = Limits()
-    security: dict[str, Any] = Field(default_factory=dict)
+    security: Security = Security()

@@ -62,6 +62,12 @@ class AgencyPlans:
     pushed: ReplyReader | None
     units: Mapping[str, Expression]
 
+    @property
+    def urls(self) -> frozenset[str]:
+        """Every address that something is sent to."""
+        exchanges = (*self.actions.values(), self.status, self.pull)
+        return frozenset(exchange.url for exchange in exchanges if exchange is not None)
+
     def for_action(self, action: str) -> Exchange | None:
         """The exchange of an action of the routes, None where agency.toml has none."""
         return self.actions.get(action) or self.actions.get(ANY_ACTION)
@@ -154,6 +160,8 @@ class Compiler:
         with self._read.blame("services", name):
             port = ServiceDescription.read(path, within, PortName(service.service, service.port))
             url = self._address(service.url or port.address)
+            if "@" in url.partition("//")[2].partition("/")[0]:
+                raise ConfigurationError("url: a user and a password stand in [security.basic], never in an address")
             if not url.startswith(("http://", "https://")):
                 raise ConfigurationError(f"url: {url or 'nothing'} is no HTTP address, and the WSDL gives no other")
         return port, url

@@ -163,7 +163,9 @@ def _describe(path: Path, error: Any) -> str:
         case "missing":
             return f"{place}: {key} is missing"
         case _:
-            return f"{place}: {key}: {error['msg'].removeprefix('Input ')} (it is {error['input']!r})"
+            # what stands in [security] may be a secret that should not be there
+            shown = "" if "security" in error["loc"] else f" (it is {error['input']!r})"
+            return f"{place}: {key}: {error['msg'].removeprefix('Input ')}{shown}"
 
 
 def _keys_at(steps: tuple[str | int, ...]) -> list[str]:
