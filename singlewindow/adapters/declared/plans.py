@@ -10,6 +10,7 @@ from singlewindow.adapters.declared.bodies import BodyMaker
 from singlewindow.adapters.declared.compiling import RequestCompiler, Variables
 from singlewindow.adapters.declared.configuration import Action, Notifications, Operation, Reply, Service
 from singlewindow.adapters.declared.meanings import Meanings
+from singlewindow.adapters.declared.pushes import PushReply, compile_push_reply, pushed_element
 from singlewindow.adapters.declared.reading import AgencyFolder
 from singlewindow.adapters.declared.replies import ReplyReader, compile_reply
 from singlewindow.adapters.declared.requests import RequestPlan
@@ -59,6 +60,7 @@ class AgencyPlans:
     pull: Exchange | None
     next_cursor: Expression | None
     pushed: ReplyReader | None
+    push_answer: PushReply
     units: Mapping[str, Expression]
 
     def for_action(self, action: str) -> Exchange | None:
@@ -82,7 +84,7 @@ class Compiler:
             None if agency.status is None else self._exchange(("status",), agency.status, _ASKING),
             self._pull(given) if given.operation and given.notice else None,
             self._expression(given.next, "notifications", "next"),
-            self._notice(given.notice) if given.notice and given.mode == "pushed" else None,
+            *self._pushed(given),
             {name: self._unit(name, source) for name, source in agency.units.items()},
         )
 
@@ -100,9 +102,20 @@ class Compiler:
         notice = self._notice(given.notice, asked.request) if given.notice else None
         return Exchange(asked.url, asked.request, notice)
 
-    def _notice(self, table: Reply, request: RequestPlan | None = None) -> ReplyReader:
+    def _pushed(self, given: Notifications) -> tuple[ReplyReader | None, PushReply]:
+        """How a push is read, and how it is answered."""
+        version = next(iter(self._services.values()))[0].version
+        if given.notice is None or given.mode != "pushed":
+            return None, PushReply(version)
+        if given.push is None:
+            return self._notice(given.notice), PushReply(version)
+        service, _ = self._services[given.push.service or next(iter(self._services))]
+        reply = compile_push_reply(self._read, given.push, service)
+        return self._notice(given.notice, element=pushed_element(given.push, service)), reply
+
+    def _notice(self, table: Reply, request: RequestPlan | None = None, *, element: str | None = None) -> ReplyReader:
         """A notice that cannot be read must not be skipped: its reader is strict."""
-        element = None if request is None else _reply_element(request)
+        element = element if request is None else _reply_element(request)
         keys = ("notifications", "notice")
         return compile_reply(self._read, keys, table, meanings=self._meanings, strict=True, element=element)
 
@@ -111,6 +124,8 @@ class Compiler:
     ) -> Exchange:
         name = operation.service or next(iter(self._services))
         service, url = self._services[name]
+        with self._read.blame("services", name):
+            _check_url(url)
         request = RequestCompiler(self._read, variables, maker).compile(keys, operation, service)
         if operation.reply is None:
             return Exchange(url, request, None)
@@ -144,10 +159,13 @@ class Compiler:
         within = self._read.folder if path.is_relative_to(self._read.folder.resolve()) else path.parent
         with self._read.blame("services", name):
             port = ServiceDescription.read(path, within, PortName(service.service, service.port))
-            url = (service.url or port.address).replace("{agencies_url}", self._agencies_url)
-            if not url.startswith(("http://", "https://")):
-                raise ConfigurationError(f"url: {url or 'nothing'} is no HTTP address, and the WSDL gives no other")
-        return port, url
+        return port, (service.url or port.address).replace("{agencies_url}", self._agencies_url)
+
+
+def _check_url(url: str) -> None:
+    """A service that is only ours to offer needs no address; one that is called does."""
+    if not url.startswith(("http://", "https://")):
+        raise ConfigurationError(f"url: {url or 'nothing'} is no HTTP address, and the WSDL gives no other")
 
 
 def _reply_element(request: RequestPlan) -> str | None:
