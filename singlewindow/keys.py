@@ -23,6 +23,8 @@ from singlewindow.errors import ConfigurationError
 from singlewindow.settings import Settings
 
 PRIVATE, PUBLIC, PEPPER = "receipts.pem", "receipts.pub.pem", "pepper"
+AGENCIES = "agencies"
+"""Folder of the passwords by which agencies push, a file for each, named as the agency."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +51,21 @@ def load_keys(folder: Path) -> Keys:
     public = key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
     _once(folder / PUBLIC, lambda: public, mode=0o644)
     return Keys(key, pepper)
+
+
+def agency_password(folder: Path, agency: str) -> str | None:
+    """The password by which an agency pushes its notices, as its file says now; None: it has none, and may not."""
+    try:
+        return (folder / AGENCIES / agency).read_text("utf-8").strip() or None
+    except (OSError, UnicodeDecodeError):
+        return None
+
+
+def make_agency_password(folder: Path, agency: str) -> str:
+    """The password of an agency, made where there is none yet. Safe when several processes start at once."""
+    (folder / AGENCIES).mkdir(parents=True, exist_ok=True)
+    made = _once(folder / AGENCIES / agency, lambda: secrets.token_urlsafe(32).encode())
+    return made.decode().strip()
 
 
 def load_public_key(path: Path) -> Ed25519PublicKey:

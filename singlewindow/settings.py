@@ -34,9 +34,8 @@ class Settings(BaseSettings):
     agencies: Path | None = Field(None, description="folder with further agencies, each a folder with an agency.toml")
     environment: str = Field("sandbox", description="name written into every receipt")
     agencies_url: str = Field("http://127.0.0.1:8090", description="base URL of the agencies' SOAP services")
-    agency_secret: str = Field("", description="password agencies present when they push notices; empty: none may")
     keys_dir: Path | None = Field(
-        None, description="folder of receipts.pem and pepper; default DATA_DIR/keys, made once"
+        None, description="folder of receipts.pem, pepper and the agencies' passwords; default DATA_DIR/keys, made once"
     )
     envelope_sender: str = Field(
         "SINGLEWINDOW", min_length=1, max_length=16, description="SenderId of the envelopes that responses are given in"

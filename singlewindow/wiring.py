@@ -15,6 +15,8 @@ from singlewindow.adapters.declared.configuration import Retry
 from singlewindow.adapters.installed import installed_adapters, installed_agencies, retry_budget
 from singlewindow.adapters.port import Notice
 from singlewindow.adapters.profiles import AGENCIES
+from singlewindow.adapters.reloading import AgencyReloader, take_prints
+from singlewindow.agency_wiring import follow_push_doors, push_readers, watch_descriptions
 from singlewindow.engines.garbage import settle_garbage
 from singlewindow.engines.ready_pipe import announce_ready
 from singlewindow.errors import ConfigurationError, SingleWindowError, Unavailable
@@ -23,30 +25,32 @@ from singlewindow.gateway.bus import Bus
 from singlewindow.gateway.parts import Check, GatewayParts
 from singlewindow.gateway.serving import serve
 from singlewindow.keys import Keys, keys_folder, load_keys
+from singlewindow.ledger.agency_pulses import AgencyPulses
 from singlewindow.ledger.agency_state import AgencyStates
 from singlewindow.ledger.database import Database
 from singlewindow.ledger.dead_letters import DeadLetters
 from singlewindow.ledger.deliveries import Deliveries
 from singlewindow.ledger.heads import Heads
 from singlewindow.ledger.intake import Intake
+from singlewindow.ledger.quarantine import Quarantine
 from singlewindow.ledger.reading import Reader
 from singlewindow.ledger.sealed_secrets import SecretBox
 from singlewindow.ledger.sealing import Sealer
-from singlewindow.ledger.tasks import Claim, Tasks, Word
+from singlewindow.ledger.tasks import Tasks, Word
 from singlewindow.ledger.traders import Traders
 from singlewindow.ledger.webhooks import Webhooks
 from singlewindow.logs import configure_logging
 from singlewindow.messages.identifiers import Clock, IdentifierSource
 from singlewindow.messages.judgement import ResponseUnit
 from singlewindow.messages.receipts import ReceiptSigner
+from singlewindow.queue.agency_lanes import AgencyLane, LaneParts
 from singlewindow.queue.delivering import Deliverer
-from singlewindow.queue.dispatching import AgencyDispatcher, visibility_seconds
 from singlewindow.queue.failures import capture
-from singlewindow.queue.lane import Lane, LaneLimits, wake_when_due
+from singlewindow.queue.lane import Lane, LaneLimits
 from singlewindow.queue.matching import Matcher
-from singlewindow.queue.port import Adapter, ReadResponse
+from singlewindow.queue.port import ReadResponse
 from singlewindow.queue.posting import Poster
-from singlewindow.queue.pulling import Puller
+from singlewindow.queue.pulse import PulseMeter, PulseWriter
 from singlewindow.queue.retry import RetryPolicy
 from singlewindow.queue.streams import ReadyStreams
 from singlewindow.queue.watching import AgencyWatch
@@ -68,7 +72,7 @@ CLOCK_SECONDS = 30.0
 
 REOPEN_SECONDS = 0.2
 
-Runner = Lane | Puller | Sealer | Deliverer | AgencyWatch
+Runner = AgencyLane | Lane | Sealer | Deliverer | AgencyWatch | AgencyReloader | PulseWriter
 """What a process of lanes starts and stops."""
 
 RESEND_SECONDS = 5.0
@@ -147,6 +151,7 @@ async def run_gateway(settings: Settings) -> None:
         )  # fmt: skip
         await stack.enter_async_context(intake)
         tasks = _tasks(ledger, streams, bus, door.catalogue, settings)
+        doors = await follow_push_doors(stack, settings)
         parts = GatewayParts(
             settings=settings,
             traders=ledger.traders,
@@ -155,6 +160,8 @@ async def run_gateway(settings: Settings) -> None:
             tasks=tasks,
             dead_letters=DeadLetters(ledger.database, tasks),
             agency_states=AgencyStates(ledger.database),
+            agency_pulses=AgencyPulses(ledger.database),
+            quarantine=Quarantine(ledger.database, ledger.ids),
             webhooks=ledger.webhooks,
             deliveries=ledger.deliveries,
             heads=Heads(ledger.database),
@@ -167,6 +174,8 @@ async def run_gateway(settings: Settings) -> None:
             read_response=_response_reader(door.catalogue),
             describe_set=shelf.describe_set,
             refused_sets=shelf.refused_sets,
+            push_credential=doors.credential,
+            push_reader=push_readers(doors, _response_reader(door.catalogue)),
         )
         await serve(build_application(parts), settings, listener=_inherited(settings), reuse_port=True)
 
@@ -182,6 +191,7 @@ async def run_lanes(settings: Settings) -> None:
     failpoints.arm(settings.failpoint)
     async with AsyncExitStack() as stack:
         ledger, streams, bus = await _open_core(stack, settings)
+        prints = take_prints(settings.agencies)
         adapters = installed_adapters(settings)
         catalogue = load_catalogue(settings.message_sets, frozenset(adapters))
         await _follow_message_sets(stack, settings, catalogue, _nothing)
@@ -190,12 +200,20 @@ async def run_lanes(settings: Settings) -> None:
         )  # fmt: skip
         tasks = _tasks(ledger, streams, bus, catalogue, settings, deliverer.wake)
         sealer = Sealer(ledger.database, ReceiptSigner(ledger.keys.receipts), ledger.clock)
-        running: list[Runner] = [sealer, deliverer, _matching_lane(tasks, streams, settings)]
-        for adapter in adapters.values():
-            stack.push_async_callback(adapter.close)
-            running += _agency_lane(tasks, streams, adapter, _response_reader(catalogue), settings, ledger.ids)
-        agency_lanes = [one for one in running if isinstance(one, Lane) and one.name in adapters]
-        running.append(await _watch_agencies(ledger.database, agency_lanes))
+        meter, quarantine = PulseMeter(), Quarantine(ledger.database, ledger.ids)
+        shared = LaneParts(
+            tasks, streams, _response_reader(catalogue), ledger.ids, quarantine, meter,
+            policy=lambda adapter: _policy(settings, retry_budget(adapter)),
+        )  # fmt: skip
+        lanes = {agency: AgencyLane(adapter, shared) for agency, adapter in adapters.items()}
+        for lane in lanes.values():
+            stack.push_async_callback(lane.close)
+        running: list[Runner] = [
+            sealer, deliverer, _matching_lane(tasks, streams, settings), *lanes.values(),
+            PulseWriter(meter, AgencyPulses(ledger.database)),
+            await _watch_agencies(ledger.database, list(lanes.values())),
+            await watch_descriptions(AgencyStates(ledger.database), settings, adapters, lanes, prints),
+        ]  # fmt: skip
         for one in running:
             one.start()
         settle_garbage()
@@ -306,36 +324,11 @@ def _matching_lane(tasks: Tasks, streams: ReadyStreams, settings: Settings) -> L
     return Lane("match", tasks, streams=streams, perform=matcher.perform, limits=MATCHING)
 
 
-async def _watch_agencies(database: Database, lanes: Sequence[Lane]) -> AgencyWatch:
+async def _watch_agencies(database: Database, lanes: Sequence[AgencyLane]) -> AgencyWatch:
     """Knows, before the first claim, which agencies are held or away."""
     watch = AgencyWatch(AgencyStates(database), {lane.name: lane.breaker for lane in lanes})
     await capture(watch.synchronise())
     return watch
-
-
-def _agency_lane(
-    tasks: Tasks,
-    streams: ReadyStreams,
-    adapter: Adapter,
-    read: ReadResponse,
-    settings: Settings,
-    ids: IdentifierSource,
-) -> list[Lane | Puller]:
-    limits = LaneLimits(adapter.batch_size, adapter.concurrency, visibility_seconds(adapter))
-    wake = wake_when_due(streams, adapter.agency, limits)
-    dispatcher = AgencyDispatcher(
-        tasks, adapter, read_response=read, policy=_policy(settings, retry_budget(adapter)), ids=ids, on_retry=wake
-    )  # fmt: skip
-    puller = Puller(tasks, adapter, read) if adapter.pulls else None
-
-    async def perform(claims: list[Claim]) -> int:
-        given_back = await dispatcher.perform(claims)
-        if puller is not None:
-            puller.wake()
-        return given_back
-
-    lane = Lane(adapter.agency, tasks, streams=streams, perform=perform, limits=limits, breaker=dispatcher.breaker)
-    return [lane] if puller is None else [lane, puller]
 
 
 def _response_reader(catalogue: Catalogue) -> ReadResponse:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
 from typing import Any
 
 from singlewindow.adapters.declared.adapter import DeclaredAdapter
@@ -46,10 +47,20 @@ def retry_budget(adapter: Adapter) -> Retry:
     return budget if isinstance(budget, Retry) else Retry()
 
 
+def read_declared(settings: Settings, folder: Path) -> DeclaredAdapter:
+    """The adapter of one folder. Raises ConfigurationError."""
+    return DeclaredAdapter(folder, agencies_url=settings.agencies_url, environment=settings.environment)
+
+
+def declared_adapters(settings: Settings) -> dict[Path, DeclaredAdapter]:
+    """An adapter for every folder of the operator's. Raises ConfigurationError."""
+    folders = agency_folders(settings.agencies) if settings.agencies else ()
+    return {folder: read_declared(settings, folder) for folder in folders}
+
+
 def _declared(settings: Settings) -> Iterator[tuple[str, Adapter]]:
     for folder in agency_folders(settings.agencies) if settings.agencies else ():
-        adapter = DeclaredAdapter(folder, agencies_url=settings.agencies_url, environment=settings.environment)
-        yield str(folder), adapter
+        yield str(folder), read_declared(settings, folder)
 
 
 def _from_packages(settings: Settings) -> Iterator[tuple[str, Adapter]]:

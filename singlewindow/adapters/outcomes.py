@@ -39,7 +39,14 @@ class WireReply:
 
 
 class ReplyRefused(AgencyError):
-    """A reply came and is no answer; its HTTP status and bytes are kept with the exchange."""
+    """A reply came and is no answer; its HTTP status and bytes are kept with the exchange.
+
+    `unreadable`: it could not be made out what it says, so that its bytes are quarantined too. `size` is its length
+    where `body` is only its beginning.
+    """
+
+    unreadable = False
+    size: int | None = None
 
     def __init__(self, detail: str, outcome: Outcome, reply: WireReply, *, retry_after_seconds: float | None) -> None:
         super().__init__(
@@ -147,10 +154,18 @@ def refuse_fault(agency: str, reply: WireReply, fault: SoapFault) -> ReplyRefuse
 
 
 def refuse_unreadable(agency: str, reply: WireReply, why: str) -> ReplyRefused:
-    """The error for a reply that is no SOAP of ours, such as HTML; a status other than 200 decides."""
+    """The error for a reply that is no SOAP of ours, such as HTML; a status other than 200 decides what it means."""
     if reply.status != HTTPStatus.OK:
-        return refuse_status(agency, reply)
-    return ReplyRefused(f"{agency} {_UNREADABLE.text}: {why}", _UNREADABLE, reply, retry_after_seconds=None)
+        refused = refuse_status(agency, reply)
+    else:
+        refused = ReplyRefused(f"{agency} {_UNREADABLE.text}: {why}", _UNREADABLE, reply, retry_after_seconds=None)
+    refused.unreadable = reply.status == HTTPStatus.OK or _says_xml(reply)
+    return refused
+
+
+def _says_xml(reply: WireReply) -> bool:
+    """An error page is nothing to look into; what calls itself XML and is none may be."""
+    return "xml" in reply.headers.get("Content-Type", "").lower()
 
 
 def refuse_unproven(agency: str, reply: WireReply, why: str) -> ReplyRefused:

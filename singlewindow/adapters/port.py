@@ -82,12 +82,14 @@ class Envelope:
     """A request ready to send and its record: URL, SOAP headers, bytes for the wire, and the bytes to record.
 
     The recorded form names the originals by hash in place of their Base64, so that an exchange row stays small.
+    `attachments` are contents that travel beside the envelope, which holds them as Base64 until it is packed.
     """
 
     url: str
     headers: dict[str, str]
     body: bytes
     record: bytes
+    attachments: tuple[bytes, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

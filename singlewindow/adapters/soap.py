@@ -17,6 +17,7 @@ from singlewindow.errors import ConfigurationError
 from singlewindow.xsd.soap_envelope import NAMESPACES, SoapVersion, http_headers, version_of
 from singlewindow.xsd.wsdl_bindings import Encoding, read_encodings
 from singlewindow.xsd.wsdl_catalogue import KNOWN, KNOWN_SCHEMAS, WsdlFiles, gather
+from singlewindow.xsd.wsdl_documents import name_wrapper
 from singlewindow.xsd.wsdl_encoding import mark_encoded
 
 # zeep asks for the schema of SOAP's encoding by its URL, which LocalFiles answers; it has no network to go to
@@ -114,20 +115,20 @@ class ServiceDescription:
             mark_encoded(envelope, encoding, _part_types(describe_operation(described)))
         return Draft(http_headers(self.version, described.soapaction), envelope)
 
-    def draft_reply(self, operation: str, values: Mapping[str, Any] | str | bytes) -> Draft | None:
-        """Make the reply of an operation, as its service would; None for one that answers nothing.
+    def draft_reply(self, operation: str, arguments: Mapping[str, Any] | str | bytes) -> Any:
+        """The envelope of a reply of an operation that we offer, as a tree. `arguments` are as in `draft`.
 
-        Raises ConfigurationError as `draft`.
+        Raises ConfigurationError for a one-way operation, and for arguments that the WSDL does not take.
         """
         described = self._operation(operation)
         if described.output is None:
-            return None
+            raise ConfigurationError(f"{self._path}: {operation} has no reply")
         with _translate_zeep(self._path):
-            if isinstance(values, Mapping):
-                made = described.output.serialize(**values)
-            else:
-                made = described.output.serialize(values)
-        return Draft(http_headers(self.version), made.content)
+            positional, named = ((arguments,), {}) if isinstance(arguments, str | bytes) else ((), dict(arguments))
+            envelope = described.output.serialize(*positional, **named).content
+        if described.style == "rpc":
+            name_wrapper(envelope, f"{operation}Response")
+        return envelope
 
     def _operation(self, operation: str) -> Any:
         if operation not in self.operations:

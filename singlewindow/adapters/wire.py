@@ -20,7 +20,7 @@ _CHUNK_BYTES = 65_536
 # aiohttp wants larger bodies as a stream
 _INLINE_BODY_BYTES = 1_000_000
 # of a reply that is too large, as much as is kept with the exchange
-_KEPT_BYTES = 65_536
+_KEPT_BYTES = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +95,9 @@ class Wire:
             body += chunk
             if len(body) > REPLY_LIMIT_BYTES:
                 start = WireReply(response.status, response.headers, bytes(body[:_KEPT_BYTES]))
-                raise refuse_unreadable(self._agency, start, f"more than {REPLY_LIMIT_BYTES} bytes")
+                refused = refuse_unreadable(self._agency, start, f"more than {REPLY_LIMIT_BYTES} bytes")
+                refused.size = len(body)
+                raise refused
         return WireReply(response.status, response.headers, bytes(body))
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import secrets
 import socket
 import sys
 import urllib.error
@@ -25,7 +24,7 @@ from singlewindow.engines.embedded import Engines, data_dir_held, prepare_engine
 from singlewindow.engines.ready_pipe import ReadyPipe
 from singlewindow.engines.supervisor import Supervisor
 from singlewindow.errors import ConfigurationError
-from singlewindow.keys import load_keys
+from singlewindow.keys import keys_folder, load_keys, make_agency_password
 from singlewindow.ledger.migrating import migrate
 from singlewindow.settings import PREFIX, Settings, load_settings
 from singlewindow.wiring import AGENCIES, open_ledger
@@ -144,7 +143,6 @@ def _chain(settings: Settings, engines: Engines) -> Chain:
         "URL": f"http://{settings.listen}",
         # receivers of a sandbox run on this machine
         "WEBHOOK_PRIVATE_ADDRESSES": "true",
-        "AGENCY_SECRET": settings.agency_secret or secrets.token_urlsafe(32),
     }
     if settings.message_sets:
         own["MESSAGE_SETS"] = str(settings.message_sets)
@@ -161,7 +159,9 @@ async def _prepare_ledger(chain: Chain) -> dict[str, str]:
     """Migrate, and make the sandbox's trader and keys the first time."""
     await migrate(chain.engines.urls.database_url)
     folder = chain.settings.data_dir / "keys"
-    load_keys(chain.settings.keys_dir or folder)
+    load_keys(keys_folder(chain.settings))
+    for agency in AGENCIES:
+        make_agency_password(keys_folder(chain.settings), agency)
     stored = folder / SANDBOX_KEYS
     async with open_ledger(chain.settings) as ledger:
         if stored.exists():

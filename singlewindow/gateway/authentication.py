@@ -6,6 +6,7 @@ import base64
 import binascii
 import hmac
 import re
+import secrets
 
 from aiohttp import web
 
@@ -50,14 +51,14 @@ async def authenticate(request: web.Request) -> Trader:
 
 
 def authenticate_agency(request: web.Request, agency: str) -> None:
-    """Check an agency's user name and password (HTTP Basic), in constant time; without a secret set nobody gets in.
+    """Check an agency's own user name and password (HTTP Basic), in constant time; one without them never gets in.
 
-    Raises HttpRefusal (401).
+    Raises HttpRefusal (401), alike for an agency that does not exist.
     """
     parts = request.app[PARTS]
-    expected = f"{agency}:{parts.settings.agency_secret}".encode()
-    same = hmac.compare_digest(_basic_credentials(request), expected) and bool(parts.settings.agency_secret)
-    if not same or agency not in parts.agencies:
+    credential = parts.push_credential(agency) if agency in parts.agencies else None
+    expected = ":".join(credential or ("", secrets.token_hex(16))).encode()
+    if not hmac.compare_digest(_basic_credentials(request), expected) or credential is None:
         request.app[METRICS].count_refused_log_in()
         challenge = {"WWW-Authenticate": 'Basic realm="singlewindow-agencies", charset="UTF-8"'}
         raise HttpRefusal(401, "unauthorized", "send the agency's name and password (HTTP Basic)", headers=challenge)

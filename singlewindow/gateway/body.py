@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 import zlib
+from contextlib import suppress
 
 from aiohttp import web
 
@@ -16,10 +17,14 @@ PACE_SECONDS = 10.0
 
 _WITH_HEADERS = 65_536
 
+KEPT_BYTES = 1_000_000
+"""Of a body that is refused while it is read, as much goes with the refusal."""
+
 XML_TYPES = frozenset({"application/xml", "text/xml"})
 JSON_TYPES = frozenset({"application/json"})
 FORM_TYPES = frozenset({"application/x-www-form-urlencoded"})
 SOAP_TYPES = frozenset({"text/xml", "application/soap+xml"})
+MTOM_TYPES = frozenset({"multipart/related"})
 
 CHARSETS = {
     "utf-8": "utf-8",
@@ -42,11 +47,29 @@ async def read_body(request: web.Request, settings: Settings, media_types: froze
     if (request.content_length or 0) > limit:
         raise _too_large(limit)
     await _send_continue(request)
-    body = await _receive(request, settings)
-    if zipped:
-        body = await asyncio.to_thread(gunzip, body, limit)
-    _check_charset(charset, body)
+    received = bytearray()
+    try:
+        await _receive(request, settings, received)
+        body = bytes(received)
+        if zipped:
+            body = await asyncio.to_thread(gunzip, body, limit)
+        _check_charset(charset, body)
+    except HttpRefusal as refusal:
+        refusal.received = bytes(received[:KEPT_BYTES])
+        raise
     return body
+
+
+async def read_start(request: web.Request, *, timeout_seconds: float = 5.0) -> bytes:
+    """The first KEPT_BYTES of a body that nothing was read of, or what came of them in time."""
+    start = bytearray()
+    if request.headers.get("Expect"):
+        return b""  # it was not asked for and does not come
+    with suppress(TimeoutError, web.RequestPayloadError, ConnectionError):
+        async with asyncio.timeout(timeout_seconds):
+            while len(start) < KEPT_BYTES and (chunk := await request.content.readany()):
+                start += chunk
+    return bytes(start[:KEPT_BYTES])
 
 
 def gunzip(compressed: bytes, limit: int) -> bytes:
@@ -102,10 +125,11 @@ async def _send_continue(request: web.Request) -> None:
         request.writer.output_size = 0
 
 
-async def _receive(request: web.Request, settings: Settings) -> bytes:
+async def _receive(request: web.Request, settings: Settings, body: bytearray) -> None:
+    """Read the body to its end into the buffer."""
     if request.content.is_eof() and 0 < (request.content_length or 0) < _WITH_HEADERS:
-        return await request.content.read()  # it came with its headers: there is nothing to wait for
-    body = bytearray()
+        body += await request.content.read()  # it came with its headers: there is nothing to wait for
+        return
     pace = _Pace(settings)
     try:
         async with asyncio.timeout_at(pace.due_at) as deadline:
@@ -118,7 +142,6 @@ async def _receive(request: web.Request, settings: Settings) -> bytes:
         raise HttpRefusal(408, "request-timeout", pace.explain(), close=True) from None
     except web.RequestPayloadError:
         raise HttpRefusal(400, "bad-http", "the body is not framed as HTTP demands", close=True) from None
-    return bytes(body)
 
 
 class _Pace:

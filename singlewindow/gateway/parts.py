@@ -13,12 +13,14 @@ from singlewindow.gateway.bus import Bus
 from singlewindow.gateway.connections import Connections
 from singlewindow.gateway.in_flight import InFlight
 from singlewindow.gateway.metrics import Metrics
+from singlewindow.ledger.agency_pulses import AgencyPulses
 from singlewindow.ledger.agency_state import AgencyStates
 from singlewindow.ledger.dead_letters import DeadLetters
 from singlewindow.ledger.deliveries import Deliveries
 from singlewindow.ledger.heads import Heads
 from singlewindow.ledger.intake import Intake
 from singlewindow.ledger.outcomes import Word
+from singlewindow.ledger.quarantine import Quarantine
 from singlewindow.ledger.reading import Reader
 from singlewindow.ledger.tasks import Tasks
 from singlewindow.ledger.traders import Trader, Traders
@@ -28,13 +30,61 @@ from singlewindow.messages.manifest import MessageSet
 from singlewindow.messages.rule import Rule
 from singlewindow.settings import Settings
 from singlewindow.xsd.reference_shelf import OpenedSet
+from singlewindow.xsd.soap_envelope import SoapVersion
 from singlewindow.xsd.soap_replies import TaskNotice
 
 ReadWords = Callable[[str, Sequence[TaskNotice]], list[Word]]
 """Turns an agency's pushed notices into words for the ledger, by the agency's name."""
 
+Credential = tuple[str, str]
+"""User name and password (HTTP Basic) of an agency that pushes."""
+
 Check = Callable[[], Awaitable[None]]
 """A readiness check: returns when the part serves, raises a SingleWindowError when it does not."""
+
+
+@dataclass(frozen=True, slots=True)
+class PushedWords:
+    """What was read of a push. `nameless` are the ids of notices that name no task as we name them."""
+
+    words: list[Word]
+    nameless: tuple[str, ...] = ()
+
+
+class PushAnswer(Protocol):
+    """What answers a push that was taken."""
+
+    @property
+    def status(self) -> int:
+        """The HTTP status."""
+        ...
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """The HTTP headers."""
+        ...
+
+    @property
+    def body(self) -> bytes:
+        """The body, empty where the operation has no reply."""
+        ...
+
+
+class PushReader(Protocol):
+    """How the pushes of an agency are understood whose description says itself what they look like."""
+
+    @property
+    def version(self) -> SoapVersion:
+        """The version of SOAP it is answered in where its own cannot be told."""
+        ...
+
+    def read(self, body: bytes, content_type: str) -> PushedWords:
+        """What a push says. Raises a SingleWindowError for what cannot be read or is not proven to be the agency's."""
+        ...
+
+    def answer(self, accepted: int) -> PushAnswer:
+        """The reply of the operation, as its WSDL has it, after so many notices were stored."""
+        ...
 
 
 class Judge(Protocol):
@@ -65,6 +115,8 @@ class GatewayParts:
     `rules` gives the rules of all installed sets, for the pages that explain their codes; `describe_set` opens the
     reference of one set by name, `refused_sets` says by folder why a changed set was not taken; `read_response` reads
     an authority's document by a message set's name, raising a SingleWindowError for one that nobody can read.
+    `push_credential` is what an agency presents when it pushes (None: it may not), `push_reader` reads the pushes of an
+    agency that describes them itself (None: they are those of notification.wsdl).
     """
 
     settings: Settings
@@ -74,6 +126,8 @@ class GatewayParts:
     tasks: Tasks
     dead_letters: DeadLetters
     agency_states: AgencyStates
+    agency_pulses: AgencyPulses
+    quarantine: Quarantine
     webhooks: Webhooks
     deliveries: Deliveries
     heads: Heads
@@ -86,6 +140,8 @@ class GatewayParts:
     read_response: Callable[[str | None, bytes], tuple[ResponseUnit, ...]] = lambda _set, _document: ()
     describe_set: Callable[[str], Awaitable[OpenedSet | None]] = _describe_nothing
     refused_sets: Callable[[], Mapping[str, str]] = dict
+    push_credential: Callable[[str], Credential | None] = lambda _agency: None
+    push_reader: Callable[[str], PushReader | None] = lambda _agency: None
 
     @property
     def agencies(self) -> list[str]:

@@ -9,7 +9,12 @@ from singlewindow.errors import TraderMistake
 
 
 class HttpRefusal(TraderMistake):
-    """A request that HTTP, authentication or a parameter refuses. `close` ends the connection after the answer."""
+    """A request that HTTP, authentication or a parameter refuses. `close` ends the connection after the answer.
+
+    `received` is the beginning of its body, as far as that was read before the refusal.
+    """
+
+    received: bytes = b""
 
     def __init__(
         self, status: int, code: str, detail: str, *, headers: Mapping[str, str] | None = None, close: bool = False

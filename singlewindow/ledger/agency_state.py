@@ -31,6 +31,9 @@ class AgencyState:
     paused_at: datetime | None
     paused_by: UUID | None
     paused_reason: str | None
+    draining: bool = False
+    refused: str | None = None
+    refused_at: datetime | None = None
 
     @property
     def paused(self) -> bool:
@@ -43,15 +46,23 @@ class AgencyState:
         return self.paused or self.wait_seconds is not None
 
     def view(self) -> View:
-        """`state` (paused, stopped, open, half_open or running) with the breaker and the hold behind it."""
+        """`state` (paused, draining, stopped, open, half_open or running) with the breaker and the hold behind it, and
+        the reason why a changed description of the agency was refused.
+        """
         is_open = self.wait_seconds is not None
         breaker = {"since": instant(self.opened_at), "reason": self.reason, "probe_at": instant(self.probe_at)}
         hold = {"since": instant(self.paused_at), "reason": self.paused_reason}
         return {
-            "state": "paused" if self.paused else self._breaker_state().replace("closed", "running"),
+            "state": self._state(),
             "breaker": {"state": self._breaker_state()} | (breaker if is_open else {}),
             "paused": hold if self.paused else None,
+            "refused": {"since": instant(self.refused_at), "reason": self.refused} if self.refused else None,
         }
+
+    def _state(self) -> str:
+        if self.paused:
+            return "draining" if self.draining else "paused"
+        return self._breaker_state().replace("closed", "running")
 
     def _breaker_state(self) -> str:
         if self.wait_seconds is None:
@@ -61,7 +72,7 @@ class AgencyState:
         return "open" if self.probe_in_seconds > 0 else "half_open"
 
 
-UNTOUCHED: View = {"state": "running", "breaker": {"state": "closed"}, "paused": None}
+UNTOUCHED: View = {"state": "running", "breaker": {"state": "closed"}, "paused": None, "refused": None}
 """The view of an agency that nothing was ever noted of."""
 
 
@@ -80,9 +91,16 @@ class AgencyStates:
         row = await self._database.fetchrow("write_breaker", agency, wait_seconds, reason, stopped)
         return int(row["revision"]) if row else 0
 
-    async def pause(self, agency: str, by: UUID, reason: str) -> None:
-        """Hold the agency's lane in every process, within a second. Pausing twice keeps the first hold."""
-        await self._database.execute("pause_agency", agency, by, reason)
+    async def pause(self, agency: str, by: UUID, reason: str, *, draining: bool = False) -> None:
+        """Hold the agency's lane in every process, within a second; with `draining` what was attempted is finished.
+
+        Holding twice keeps the time, the name and the reason of the first hold.
+        """
+        await self._database.execute("pause_agency", agency, by, reason, draining)
+
+    async def note_description(self, agency: str, refused: str | None) -> None:
+        """Tell why a changed description was refused, or (None) that the one in the folder is in force."""
+        await self._database.execute("note_description", agency, refused)
 
     async def resume(self, agency: str) -> None:
         """Lift the hold; an open breaker probes at once. Resuming what runs changes nothing."""
@@ -112,4 +130,7 @@ def _state(row: Record) -> AgencyState:
         row["paused_at"],
         row["paused_by"],
         row["paused_reason"],
+        row["draining"],
+        row["refused"],
+        row["refused_at"],
     )

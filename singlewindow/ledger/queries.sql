@@ -146,9 +146,10 @@ FROM ready WHERE task.id = ready.id
 RETURNING task.id, task.declaration_id, task.part_id, task.attempt, task.carried, task.born_at, ready.failed
 
 -- name: claim_due_tasks
--- The same for what is due in a lane, whatever the streams say.
+-- The same for what is due in a lane, whatever the streams say; $4: only what was attempted before.
 WITH ready AS (
-    SELECT id, failed FROM task WHERE lane = $1 AND due_at <= now() ORDER BY due_at LIMIT $2 FOR UPDATE SKIP LOCKED
+    SELECT id, failed FROM task WHERE lane = $1 AND due_at <= now() AND (attempt > 0 OR NOT $4::bool)
+    ORDER BY due_at LIMIT $2 FOR UPDATE SKIP LOCKED
 )
 UPDATE task SET attempt = attempt + 1, due_at = now() + make_interval(secs => $3), failed = false
 FROM ready WHERE task.id = ready.id
@@ -227,7 +228,7 @@ WHERE p.id = ANY($1::uuid[])
 
 -- name: queue_depths
 -- How much waits in each lane and since when.
-SELECT lane, count(*) AS depth, min(born_at) AS oldest FROM task GROUP BY lane
+SELECT lane, count(*) AS depth, min(born_at) AS oldest, count(*) FILTER (WHERE attempt > 0) AS begun FROM task GROUP BY lane
 
 -- ── dead letters ────────────────────────────────────────────────────────────
 
@@ -292,7 +293,7 @@ UNION ALL SELECT 'pending' FROM task WHERE id = $1 AND part_id IS NULL
 -- name: read_agency_states
 -- What every process must know of the agencies; the wait is told in seconds, as clocks differ.
 SELECT agency, revision, opened_at, probe_at, greatest(extract(epoch FROM probe_at - now()), 0)::float8 AS probe_in_seconds,
-    wait_seconds, reason, stopped, paused_at, paused_by, paused_reason
+    wait_seconds, reason, stopped, paused_at, paused_by, paused_reason, draining, refused, refused_at
 FROM agency_state
 
 -- name: write_breaker
@@ -305,14 +306,15 @@ ON CONFLICT (agency) DO UPDATE SET revision = s.revision + 1, probe_at = exclude
 RETURNING revision
 
 -- name: pause_agency
--- An operator's hold; the first one's time, name and reason stand until it is lifted.
-INSERT INTO agency_state AS s (agency, paused_at, paused_by, paused_reason) VALUES ($1, now(), $2, $3)
+-- An operator's hold, or ($4) a drain; the first one's time, name and reason stand until it is lifted.
+INSERT INTO agency_state AS s (agency, paused_at, paused_by, paused_reason, draining) VALUES ($1, now(), $2, $3, $4)
 ON CONFLICT (agency) DO UPDATE SET revision = s.revision + 1, paused_at = coalesce(s.paused_at, excluded.paused_at),
+    draining = excluded.draining,
     paused_by = coalesce(s.paused_by, excluded.paused_by), paused_reason = coalesce(s.paused_reason, excluded.paused_reason)
 
 -- name: resume_agency
 -- Lifts an operator's hold and lets an open breaker probe at once.
-UPDATE agency_state SET revision = revision + 1, paused_at = NULL, paused_by = NULL, paused_reason = NULL,
+UPDATE agency_state SET revision = revision + 1, paused_at = NULL, paused_by = NULL, paused_reason = NULL, draining = false,
     probe_at = CASE WHEN probe_at IS NULL THEN NULL ELSE now() END
 WHERE agency = $1
 
@@ -322,6 +324,53 @@ SELECT agency, count(*) AS calls, count(*) FILTER (WHERE error IS NOT NULL) AS f
 FROM exchange WHERE answered_at IS NOT NULL AND id >= (lpad(to_hex(
     (extract(epoch FROM now() - interval '1 minute') * 1000)::bigint), 12, '0') || repeat('0', 20))::uuid
 GROUP BY agency
+
+-- name: note_description
+-- Why a changed agency.toml was refused, or (NULL) that the one in the folder is in force.
+INSERT INTO agency_state AS s (agency, refused, refused_at)
+VALUES ($1, $2, CASE WHEN $2::text IS NULL THEN NULL ELSE now() END)
+ON CONFLICT (agency) DO UPDATE SET refused = excluded.refused, refused_at = excluded.refused_at
+WHERE s.refused IS DISTINCT FROM excluded.refused
+
+-- name: write_pulses
+-- What one process ($1) counted of each agency's calls in this minute; what is older than an hour goes.
+WITH gone AS (DELETE FROM agency_pulse WHERE minute < now() - interval '1 hour')
+INSERT INTO agency_pulse (agency, process, minute, calls, failed, durations, last_at, last_outcome, last_ms)
+SELECT agency, $1, minute, calls, failed, string_to_array(durations, ' ')::int[], last_at, last_outcome, last_ms
+FROM unnest($2::text[], $3::timestamptz[], $4::int[], $5::int[], $6::text[], $7::timestamptz[], $8::text[], $9::int[])
+    AS t(agency, minute, calls, failed, durations, last_at, last_outcome, last_ms)
+ON CONFLICT (agency, process, minute) DO UPDATE SET calls = excluded.calls, failed = excluded.failed,
+    durations = excluded.durations, last_at = excluded.last_at, last_outcome = excluded.last_outcome,
+    last_ms = excluded.last_ms
+
+-- name: read_pulses
+-- What all processes counted in the last hour.
+SELECT agency, calls, failed, durations, last_at, last_outcome, last_ms,
+    minute > now() - make_interval(secs => $1) AS recent
+FROM agency_pulse ORDER BY last_at
+
+-- name: keep_quarantined
+-- Bytes that could not be read or taken; the same bytes again only count. An agency's oldest make room for new ones.
+WITH gone AS (
+    DELETE FROM quarantine WHERE id IN (
+        SELECT id FROM quarantine WHERE agency = $2 ORDER BY last_at DESC OFFSET $11
+    )
+)
+INSERT INTO quarantine AS q (id, agency, source, reason, content, size, fingerprint, http_status, exchange_id, task_ids)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+ON CONFLICT (agency, source, fingerprint) DO UPDATE SET times = q.times + 1, last_at = now(),
+    reason = excluded.reason, http_status = excluded.http_status, exchange_id = excluded.exchange_id,
+    task_ids = excluded.task_ids
+
+-- name: list_quarantined
+-- What is kept of an agency, the newest first, without the bytes.
+SELECT id, source, reason, size, length(content) AS kept, encode(fingerprint, 'hex') AS sha256, times, http_status,
+    exchange_id, task_ids, first_at, last_at
+FROM quarantine WHERE agency = $1 ORDER BY last_at DESC, id DESC LIMIT $2
+
+-- name: read_quarantined
+-- The bytes.
+SELECT content FROM quarantine WHERE agency = $1 AND id = $2
 
 -- ── dossiers ────────────────────────────────────────────────────────────────
 

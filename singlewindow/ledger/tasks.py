@@ -71,9 +71,9 @@ class Tasks:
         rows = await self._database.fetch("claim_tasks", list(task_ids), lane, visibility_seconds)
         return [self._claimed(row) for row in rows]
 
-    async def claim_due(self, lane: str, *, limit: int, visibility_seconds: float) -> list[Claim]:
-        """The same for what is due in a lane, whatever the streams say."""
-        rows = await self._database.fetch("claim_due_tasks", lane, limit, visibility_seconds)
+    async def claim_due(self, lane: str, *, limit: int, visibility_seconds: float, begun: bool = False) -> list[Claim]:
+        """The same for what is due in a lane, whatever the streams say; with `begun` only what was attempted before."""
+        rows = await self._database.fetch("claim_due_tasks", lane, limit, visibility_seconds, begun)
         return [self._claimed(row) for row in rows]
 
     def _claimed(self, row: Record) -> Claim:
@@ -157,6 +157,17 @@ class Tasks:
             taken, ready = await self._apply(connection, loaded, words, ())
         self._announce(loaded, ready)
         return taken
+
+    async def take_pushed(self, words: Sequence[Word]) -> list[Word]:
+        """Take words as `take_words` does, each that is about a task of its own agency; the others change nothing and
+        are returned.
+        """
+        async with self._database.transaction() as connection:
+            loaded = await self._load_parts(connection, [word.part_id for word in words])
+            foreign = [word for word in words if find_addressed(loaded, word)[1] is None]
+            _, ready = await self._apply(connection, loaded, [word for word in words if word not in foreign], ())
+        self._announce(loaded, ready)
+        return foreign
 
     async def _load_parts(self, connection: Connection, part_ids: Sequence[UUID]) -> Loaded:
         rows = await connection.fetch(query("find_parts"), list(set(part_ids)))
@@ -251,7 +262,7 @@ class Tasks:
         return int(row["count"]) if row else 0
 
     async def depths(self) -> list[dict[str, Any]]:
-        """How much waits in each lane and since when."""
+        """How much waits in each lane and since when; how much of it was attempted (`begun`)."""
         return [dict(row) for row in await self._database.fetch("queue_depths")]
 
     def now(self) -> datetime:

@@ -21,7 +21,8 @@ class Breaker:
     """Opens after `threshold` consecutive failures; then one probe at a time, each failed one doubling the wait.
 
     Counted are failures of whole calls that no document is to blame for. What one process learns others adopt.
-    `paused` is an operator's hold: nothing is permitted while it lasts, whatever the state.
+    `paused` is an operator's hold: nothing is permitted while it lasts, whatever the state. `draining` is a hold that
+    lets what was attempted before come to its end.
     """
 
     def __init__(
@@ -35,6 +36,7 @@ class Breaker:
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self.paused = False
+        self.draining = False
         self._threshold = threshold
         self._waits = {False: (open_seconds, longest_seconds), True: (stop_seconds, longest_stop_seconds)}
         self._monotonic = monotonic

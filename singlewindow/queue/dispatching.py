@@ -30,6 +30,15 @@ from singlewindow.queue.port import (
     Word,
     Work,
 )
+from singlewindow.queue.pulse import PulseMeter
+from singlewindow.queue.quarantining import (
+    FORGET,
+    KEPT_BYTES,
+    Quarantine,
+    Unreadable,
+    keep_refused,
+    keep_unreadable,
+)
 from singlewindow.queue.retry import RetryPolicy
 from singlewindow.queue.words import AnswerReader
 
@@ -68,13 +77,16 @@ class AgencyDispatcher:
         ids: IdentifierSource,
         breaker: Breaker | None = None,
         on_retry: Callable[[UUID, float], None] = lambda _task_id, _delay_seconds: None,
+        quarantine: Quarantine = FORGET,
+        meter: PulseMeter | None = None,
     ) -> None:
         self.breaker = breaker or Breaker()
+        self._quarantine, self._meter = quarantine, meter or PulseMeter()
         self._on_retry = on_retry
         self._tasks, self._adapter, self._ids = tasks, adapter, ids
         self._read_response = read_response
         self._decider = Decider(policy, self.breaker, adapter.idempotency)
-        self._inquiry = Inquiry(adapter, self._decider, read_response, ids)
+        self._inquiry = Inquiry(adapter, self._decider, read_response, ids, quarantine)
         batch_size = 1 if adapter.idempotency == "call" else adapter.batch_size
         self._isolation = Isolation(batch_size, max_attempts=policy.max_attempts)
         self._slots = asyncio.Semaphore(adapter.concurrency)
@@ -152,12 +164,22 @@ class AgencyDispatcher:
         )
 
     async def _send(self, envelope: Envelope, call: Call) -> Reply:
-        """Send within the total deadline. Raises AgencyError."""
+        """Send within the total deadline, and count how it went. Raises AgencyError."""
+        started, outcome = time.monotonic(), "cancelled"
         try:
             async with asyncio.timeout(self._adapter.deadline_seconds):
-                return await self._adapter.send(envelope, call)
+                reply = await self._adapter.send(envelope, call)
+            outcome = "answered"
         except TimeoutError as error:
+            outcome = "timeout"
             raise AgencyError("no answer within the deadline", temporary=True, outcome_unknown=True) from error
+        except AgencyError as error:
+            outcome = name_outcome(error)
+            raise
+        finally:
+            seconds = time.monotonic() - started
+            self._meter.count(self._adapter.agency, outcome, seconds, failed=outcome != "answered")
+        return reply
 
     async def _put_back(self, works: Sequence[Work], exchange_id: UUID | None = None) -> int:
         """Not sent for want of time: another worker may hold a newer claim soon."""
@@ -170,8 +192,12 @@ class AgencyDispatcher:
         if len(works) > 1 and not error.stops_lane:
             self._isolation.blame([work.claim.task_id for work in works], temporary=error.temporary)
         decisions = self._decider.decide_on_failure(works, error)
-        status, body = (error.status, error.body) if isinstance(error, RefusedReply) else (None, None)
+        status, body = (error.status, error.body[:KEPT_BYTES]) if isinstance(error, RefusedReply) else (None, None)
         await self._record(exchange_id, http_status=status, reply=body, error=error.detail, decisions=decisions)
+        tasks = tuple(work.claim.task_id for work in works)
+        await keep_refused(
+            self._quarantine, self._adapter.agency, "answer", error, exchange_id=exchange_id, task_ids=tasks
+        )
 
     def _note_failure(self, error: AgencyError) -> None:
         if error.stops_lane:
@@ -190,6 +216,11 @@ class AgencyDispatcher:
         await self._record(
             exchange_id, http_status=reply.status, reply=reply.body, words=outcome.words, decisions=decisions
         )
+        if outcome.unknown:
+            tasks = tuple(work.claim.task_id for work in outcome.unknown)
+            why = f"no answer in it for {len(tasks)} of {len(works)} tasks"
+            one = Unreadable(self._adapter.agency, "answer", why, reply.body, reply.status, exchange_id, tasks)
+            await keep_unreadable(self._quarantine, one)
 
     async def _record(
         self,
@@ -217,6 +248,15 @@ class AgencyDispatcher:
         for decision in decisions:
             if decision.kind == "retry":
                 self._on_retry(decision.claim.task_id, decision.delay_seconds)
+
+
+def name_outcome(error: AgencyError) -> str:
+    """A failed call in one word: refused (for good), busy (not now), unknown (it may have acted) or unreadable."""
+    if getattr(error, "unreadable", False):
+        return "unreadable"
+    if error.outcome_unknown:
+        return "unknown"
+    return "busy" if error.temporary else "refused"
 
 
 async def _insist(settle: Callable[[], Awaitable[None]]) -> None:

@@ -11,6 +11,7 @@ from singlewindow.messages.identifiers import IdentifierSource
 from singlewindow.queue.answers import Outcome, sort_answers
 from singlewindow.queue.decisions import Decider
 from singlewindow.queue.port import Adapter, Answer, ReadResponse, Work
+from singlewindow.queue.quarantining import FORGET, Quarantine, keep_refused
 from singlewindow.queue.words import AnswerReader
 
 ASK_SECONDS = 4.0
@@ -25,6 +26,7 @@ class Inquiry:
     decider: Decider
     read_response: ReadResponse
     ids: IdentifierSource
+    quarantine: Quarantine = FORGET
 
     async def ask(self, works: Sequence[Work]) -> Outcome:
         """The agency's own record of these tasks, as words. Raises nothing of the agency's."""
@@ -33,6 +35,8 @@ class Inquiry:
         except AgencyError as error:
             if error.stops_lane:
                 self.decider.breaker.trip(error.detail)
+            asked = tuple(work.claim.task_id for work in works)
+            await keep_refused(self.quarantine, self.adapter.agency, "status", error, task_ids=asked)
             return self._read_silence(works, error)
         if self.decider.breaker.stopped:
             self.decider.breaker.succeed()

@@ -25,6 +25,7 @@ POLL_WITHOUT_STREAMS_SECONDS = (0.05, 0.1)
 
 _BACK_OFF = RetryPolicy(base_seconds=0.2, cap_seconds=5.0)
 _REST_SECONDS = 0.05
+_DRAINING_POLL_SECONDS = 0.25
 
 _log = structlog.get_logger(__name__)
 
@@ -69,6 +70,12 @@ class Claimer:
                 return claims
         return await self._claim_ready(limit)
 
+    async def claim_begun(self, limit: int) -> list[Claim]:
+        """At most `limit` claims of what was attempted before; the streams keep what they hold. Raises Unavailable."""
+        return await self._tasks.claim_due(
+            self._lane, limit=limit, visibility_seconds=self._limits.visibility_seconds, begun=True
+        )
+
     async def _claim_due(self, limit: int) -> list[Claim]:
         claims = await self._tasks.claim_due(
             self._lane, limit=limit, visibility_seconds=self._limits.visibility_seconds
@@ -98,7 +105,7 @@ class Lane:
     """Runs `perform` over a lane's tasks until stopped, at most `limits.concurrency` batches at once.
 
     A failing `perform` costs its batch an attempt and nothing else: the tasks come back when their visibility ends.
-    While `breaker` is open nothing is claimed, so waiting costs no attempts.
+    While `breaker` is open nothing is claimed, so waiting costs no attempts; while it drains, nothing new.
     """
 
     def __init__(
@@ -161,7 +168,15 @@ class Lane:
         if not permitted or self._stopping.is_set():
             await self._rest(_REST_SECONDS)
             return []
+        if self.breaker.draining:
+            return await self._claim_begun(permitted)
         return await self._attempt(self._claimer.claim_next(permitted)) or []
+
+    async def _claim_begun(self, limit: int) -> list[Claim]:
+        claims: list[Claim] = await self._attempt(self._claimer.claim_begun(limit)) or []
+        if not claims:
+            await self._rest(_DRAINING_POLL_SECONDS)
+        return claims
 
     async def _work(self, claims: list[Claim]) -> None:
         given_back = await self._attempt(self._call_perform(claims)) or 0

@@ -65,8 +65,8 @@ class Claims(Protocol):
         """Claim those of these tasks that are ready."""
         ...
 
-    async def claim_due(self, lane: str, *, limit: int, visibility_seconds: float) -> list[Claim]:
-        """Claim what is due, oldest first."""
+    async def claim_due(self, lane: str, *, limit: int, visibility_seconds: float, begun: bool = False) -> list[Claim]:
+        """Claim what is due, oldest first; with `begun` only what was attempted before."""
         ...
 
 

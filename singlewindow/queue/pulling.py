@@ -9,6 +9,7 @@ import structlog
 
 from singlewindow.queue.failures import capture, describe_failure
 from singlewindow.queue.port import Adapter, Notices, ReadResponse
+from singlewindow.queue.quarantining import FORGET, Quarantine, keep_refused
 from singlewindow.queue.retry import RetryPolicy
 from singlewindow.queue.words import read_words
 
@@ -28,8 +29,15 @@ class Puller:
     in between, pull something twice and lose nothing.
     """
 
-    def __init__(self, tasks: Notices, adapter: Adapter, read_response: ReadResponse) -> None:
+    def __init__(
+        self,
+        tasks: Notices,
+        adapter: Adapter,
+        read_response: ReadResponse,
+        quarantine: Quarantine = FORGET,
+    ) -> None:
         self._tasks, self._adapter, self._read_response = tasks, adapter, read_response
+        self._quarantine = quarantine
         self._stopping = asyncio.Event()
         self._awakened = asyncio.Event()
         self._failures = 0
@@ -71,6 +79,7 @@ class Puller:
         while not self._stopping.is_set():
             outcome = await capture(self._pull_and_judge_interval())
             if isinstance(outcome, Exception):
+                await keep_refused(self._quarantine, self._adapter.agency, "pull", outcome)
                 outcome = self._judge_failure(outcome)
             await self._rest(outcome)
 

@@ -75,7 +75,8 @@ class AgencyWatch:
 
     def _take_over(self, state: AgencyState, breaker: Breaker) -> None:
         """The hold always; the breaker when the row is newer than what this process wrote or read."""
-        breaker.paused = state.paused
+        breaker.draining = state.paused and state.draining
+        breaker.paused = state.paused and not state.draining
         if state.revision <= self._seen.get(state.agency, 0):
             return
         self._seen[state.agency] = state.revision

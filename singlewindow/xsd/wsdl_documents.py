@@ -10,7 +10,7 @@ from lxml import etree
 
 from singlewindow.errors import ConfigurationError, SingleWindowError
 from singlewindow.xsd.parser import Element, new_parser, parse
-from singlewindow.xsd.soap_envelope import NAMESPACES, VERSIONS, write
+from singlewindow.xsd.soap_envelope import NAMESPACES, VERSIONS, SoapVersion, start_envelope, write
 from singlewindow.xsd.wsdl_expressions import Expression
 
 EMPTY: Element = etree.Element("nothing")
@@ -100,6 +100,22 @@ def write_envelope(envelope: Element, embedded: Mapping[str, Element], texts: Ma
         if (name_of_text := texts.get(element.text or "")) is not None:
             element.text = name_of_text
     return wire, write(envelope)
+
+
+def name_wrapper(envelope: Element, name: str) -> None:
+    """Give the Body's element another local name."""
+    for content in envelope.iterfind("{*}Body/*"):
+        content.tag = f"{{{etree.QName(content).namespace or ''}}}{name}"
+
+
+def write_empty_envelope(version: SoapVersion) -> bytes:
+    """An envelope with nothing in its Body."""
+    return write(start_envelope(version, None)[0])
+
+
+def write_answer(envelope: Element) -> bytes:
+    """The bytes of an envelope."""
+    return write(envelope)
 
 
 def add_header(envelope: Element, path: str, value: str, namespaces: Mapping[str, str]) -> None:

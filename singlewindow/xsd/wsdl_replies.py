@@ -49,7 +49,7 @@ class ForeignReply:
 def open_foreign(body: bytes) -> ForeignReply:
     """Open the envelope of any service's reply. Raises MalformedSoap for what is no SOAP at all."""
     try:
-        root = parse(body, encodings=_ENCODINGS)
+        root = parse(_trim(body), encodings=_ENCODINGS)
     except SingleWindowError as error:
         raise MalformedSoap(f"not readable as XML: {error.detail}") from error
     name = etree.QName(root)
@@ -65,6 +65,12 @@ def open_foreign(body: bytes) -> ForeignReply:
     if content.tag != f"{soap}Fault":
         return ForeignReply(content, None)
     return ForeignReply(content, _describe_fault(SoapMessage(version, "Fault", None, content)))
+
+
+def _trim(body: bytes) -> bytes:
+    """Without the white space that some services write before the XML declaration, where XML allows none."""
+    mark = b"\xef\xbb\xbf"
+    return body.lstrip(b" \t\r\n").removeprefix(mark).lstrip(b" \t\r\n")
 
 
 def open_payload(text: str, form: PayloadForm) -> Element:

@@ -15,10 +15,15 @@ import aiohttp
 from aiohttp import web
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from singlewindow.adapters.installed import installed_agencies
+from singlewindow.adapters.push_doors import open_push_doors
+from singlewindow.agency_wiring import push_readers
 from singlewindow.gateway.application import build_application
 from singlewindow.gateway.bus import Bus
 from singlewindow.gateway.parts import GatewayParts
 from singlewindow.gateway.serving import listening
+from singlewindow.keys import keys_folder
+from singlewindow.ledger.agency_pulses import AgencyPulses
 from singlewindow.ledger.agency_state import AgencyStates
 from singlewindow.ledger.database import Database
 from singlewindow.ledger.dead_letters import DeadLetters
@@ -27,6 +32,7 @@ from singlewindow.ledger.heads import Heads
 from singlewindow.ledger.intake import Intake
 from singlewindow.ledger.migrating import migrate
 from singlewindow.ledger.outcomes import Word
+from singlewindow.ledger.quarantine import Quarantine
 from singlewindow.ledger.reading import Reader
 from singlewindow.ledger.sealed_secrets import SecretBox
 from singlewindow.ledger.tasks import Tasks
@@ -109,7 +115,8 @@ async def _open_database(stack: AsyncExitStack, dsn: str) -> Database:
 
 
 async def _build_parts(stack: AsyncExitStack, database: Database, bus: Bus, settings: Settings) -> GatewayParts:
-    catalogue, clock = _catalogue(), Clock()
+    catalogue, clock = _catalogue(settings.message_sets, settings.agencies), Clock()
+    doors, _ = open_push_doors(settings, keys_folder(settings))
     shelf = ReferenceShelf(catalogue)
     sets, ids = catalogue.manifests, IdentifierSource(clock)
     traders, signer = Traders(database, b"pepper", ids), ReceiptSigner(Ed25519PrivateKey.generate())
@@ -147,6 +154,8 @@ async def _build_parts(stack: AsyncExitStack, database: Database, bus: Bus, sett
         tasks,
         DeadLetters(database, tasks),
         AgencyStates(database),
+        AgencyPulses(database),
+        Quarantine(database, ids),
         webhooks,
         Deliveries(database, webhooks, clock, ids),
         Heads(database),
@@ -159,6 +168,8 @@ async def _build_parts(stack: AsyncExitStack, database: Database, bus: Bus, sett
         read_response=lambda name, document: read_response(catalogue, document, name),
         describe_set=shelf.describe_set,
         refused_sets=shelf.refused_sets,
+        push_credential=doors.credential,
+        push_reader=push_readers(doors, lambda name, document: read_response(catalogue, document, name)),
     )
 
 
@@ -179,8 +190,8 @@ def read_words(agency: str, notices: Sequence[TaskNotice]) -> list[Word]:
 
 
 @cache
-def _catalogue() -> Catalogue:
-    return load_catalogue()
+def _catalogue(message_sets: Path | None = None, agencies: Path | None = None) -> Catalogue:
+    return load_catalogue(message_sets, installed_agencies(Settings(agencies=agencies)))
 
 
 def xml_headers(**headers: str) -> dict[str, str]:

@@ -29,7 +29,6 @@ from singlewindow.xsd.soap_notices import read_notification, write_notification_
 
 SETS = Path(__file__).parents[2] / "singlewindow" / "xsd" / "sets"
 DEADLINE_SECONDS = 15.0
-SECRET = "the-agencies-secret"
 
 ROOTS = {
     "order": "CEB303Message", "payment_receipt": "CEB403Message", "waybill": "CEB505Message",
@@ -222,7 +221,6 @@ async def stage(
     settings = Settings(
         data_dir=data_dir,
         agencies_url="http://127.0.0.1:0",
-        agency_secret=SECRET,
         sandbox_delay_ms=delay_ms,
         sandbox_scenario=scenario,
     )

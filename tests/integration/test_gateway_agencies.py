@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator
-from typing import Literal
+from pathlib import Path
+from typing import Any, Literal
 from uuid import UUID, uuid4
 from xml.etree import ElementTree as ET
 
@@ -15,15 +16,32 @@ from singlewindow.xsd.soap_envelope import http_headers, open_envelope, soap_act
 from singlewindow.xsd.soap_faults import FaultReceived, open_reply
 from singlewindow.xsd.soap_notices import Notification, read_notification_reply, write_notification
 from singlewindow.xsd.soap_replies import TaskNotice
-from tests.integration.gateway_stage import GatewayStage, gateway_stage, order, order_answer
+from tests.integration.gateway_stage import GatewayStage, gateway_stage, order, order_answer, until
 
-SECRET = "the-agencies-secret"
+SECRET = "the-password-of-customs"
+OTHERS = "the-password-of-the-others"
 
 
 @pytest.fixture
-async def stage(database_url: str) -> AsyncIterator[GatewayStage]:
-    async with gateway_stage(database_url, agency_secret=SECRET) as opened:
+async def stage(database_url: str, tmp_path: Path) -> AsyncIterator[GatewayStage]:
+    (tmp_path / "agencies").mkdir()
+    for agency in ("customs", "inspection", "road"):
+        (tmp_path / "agencies" / agency).write_text(SECRET if agency == "customs" else OTHERS)
+    async with gateway_stage(database_url, keys_dir=tmp_path) as opened:
         yield opened
+
+
+async def quarantined(stage: GatewayStage, agency: str = "customs") -> list[dict[str, Any]]:
+    shown = json.loads(await (await stage.client.get(f"/v1/agencies/{agency}/quarantine?limit=200")).read())
+    return list(shown["quarantine"])
+
+
+async def held_bytes(stage: GatewayStage, entry: dict[str, Any], agency: str = "customs") -> bytes:
+    answer = await stage.client.get(f"/v1/agencies/{agency}/quarantine/{entry['id']}")
+    assert answer.status == 200
+    assert answer.content_type == "application/octet-stream"
+    assert answer.headers["Content-Disposition"] == "attachment"
+    return await answer.read()
 
 
 async def push(
@@ -86,6 +104,9 @@ async def test_a_repeated_notice_is_accepted_and_changes_nothing(stage: GatewayS
     [
         ("customs", "customs", "wrong"),
         ("customs", "customs", ""),
+        ("customs", "customs", OTHERS),
+        ("customs", "road", OTHERS),
+        ("road", "road", SECRET),
         ("customs", "road", SECRET),
         ("nobody", "nobody", SECRET),
     ],
@@ -113,12 +134,93 @@ async def test_an_agency_cannot_speak_for_another(stage: GatewayStage) -> None:
     assert (await show(stage, f"/v1/declarations/{declaration}"))["status"] != "registered"
 
 
-@pytest.mark.parametrize("body", [b"", b"<a/>", b"<a", b"<!DOCTYPE a><a/>"])
-async def test_what_is_no_soap_is_answered_with_a_fault(stage: GatewayStage, body: bytes) -> None:
+async def test_a_notice_about_another_agencys_task_is_refused_and_the_others_are_taken(stage: GatewayStage) -> None:
+    declaration, task, body = await file_order(stage)
+    foreign, _, _ = await file_order(stage)
+    other = uuid4()
+    pushed = notify(TaskNotice("N-1", order_answer(body), other), TaskNotice(f"N-{task}", order_answer(body), task))
+    response = await push(stage, pushed)
+    with pytest.raises(FaultReceived) as refused:
+        open_reply(await response.read())
+    assert (refused.value.fault.code, refused.value.fault.retry) == ("foreign-task", "stop")
+    assert "N-1" in refused.value.fault.text
+    assert (await show(stage, f"/v1/declarations/{declaration}"))["status"] == "registered"
+    assert (await show(stage, f"/v1/declarations/{foreign}/responses"))["responses"] == []
+    entry = (await quarantined(stage))[0]
+    assert (entry["source"], entry["times"]) == ("push", 1)
+    assert await held_bytes(stage, entry) == pushed
+
+
+async def test_an_agency_changes_no_task_of_another_with_its_own_password(stage: GatewayStage) -> None:
+    declaration, task, body = await file_order(stage)
+    pushed = notify(TaskNotice(str(uuid4()), order_answer(body), task), agency="road")
+    response = await push(stage, pushed, agency="road", user="road", password=OTHERS)
+    with pytest.raises(FaultReceived) as refused:
+        open_reply(await response.read())
+    assert refused.value.fault.code == "foreign-task"
+    assert (await show(stage, f"/v1/declarations/{declaration}"))["status"] != "registered"
+    assert await held_bytes(stage, (await quarantined(stage, "road"))[0], "road") == pushed
+
+
+DEEP = b"<a>" * 10_000 + b"</a>" * 10_000
+BOMB = b'<!DOCTYPE a [<!ENTITY a "aaaaaaaaaa"><!ENTITY b "&a;&a;&a;&a;&a;&a;">]><a>&b;</a>'
+FOREIGN = b'<Envelope xmlns="urn:example:not-soap"><Body/></Envelope>'
+
+
+@pytest.mark.parametrize("body", [b"", b"<a/>", b"<a", b"<!DOCTYPE a><a/>", BOMB, DEEP, FOREIGN, b"\xc3\x28<a/>"])
+async def test_what_is_no_soap_is_answered_with_a_fault_and_quarantined(stage: GatewayStage, body: bytes) -> None:
     response = await push(stage, body)
     with pytest.raises(FaultReceived) as refused:
         open_reply(await response.read())
     assert refused.value.fault.retry == "stop"
+    entry = (await quarantined(stage))[0]
+    assert (entry["source"], entry["bytes"]) == ("push", len(body))
+    assert await held_bytes(stage, entry) == body
+
+
+async def test_the_same_bytes_again_are_counted_and_not_kept_twice(stage: GatewayStage) -> None:
+    body = b"<unreadable>" + str(uuid4()).encode()
+    await push(stage, body)
+    await push(stage, body)
+    entries = [entry for entry in await quarantined(stage) if await held_bytes(stage, entry) == body]
+    assert [entry["times"] for entry in entries] == [2]
+
+
+async def test_a_push_of_a_hundred_megabytes_is_refused_and_its_beginning_kept(stage: GatewayStage) -> None:
+    async def endless() -> AsyncIterator[bytes]:
+        for _ in range(100):
+            yield b"x" * 1_000_000
+
+    headers = http_headers("1.1") | {"Authorization": aiohttp.encode_basic_auth("customs", SECRET)}
+    try:
+        async with stage.client.post("/soap/agencies/customs", data=endless(), headers=headers) as response:
+            assert response.status == 413
+    except aiohttp.ClientError:
+        pass  # the connection was closed before everything was sent
+
+    async def kept() -> bool:
+        return (await quarantined(stage))[:1] != [] and (await quarantined(stage))[0]["reason"].startswith("too-large")
+
+    await until(kept)
+    entry = (await quarantined(stage))[0]
+    assert entry["kept_bytes"] == 1_000_000
+
+
+async def test_a_push_in_another_encoding_than_it_says_is_quarantined(stage: GatewayStage) -> None:
+    body = b'<?xml version="1.0" encoding="GBK"?><a/>'
+    answer = await push(stage, body, version="1.1", **{"Content-Type": "text/xml; charset=utf-8"})
+    assert answer.status == 400
+    entry = (await quarantined(stage))[0]
+    assert entry["reason"].startswith("encoding-mismatch")
+    assert await held_bytes(stage, entry) == body
+
+
+async def test_only_operators_see_the_quarantine(stage: GatewayStage) -> None:
+    key = await stage.make_trader(scopes=("submit", "read"))
+    answer = await stage.client.get("/v1/agencies/customs/quarantine", headers={"Authorization": f"Bearer {key}"})
+    assert answer.status == 403
+    assert (await stage.client.get("/v1/agencies/nobody/quarantine")).status == 404
+    assert (await stage.client.get(f"/v1/agencies/customs/quarantine/{uuid4()}")).status == 404
 
 
 async def test_a_soap_action_of_another_operation_is_refused(stage: GatewayStage) -> None:
@@ -154,7 +256,9 @@ async def test_the_service_describes_itself_at_its_own_address(stage: GatewaySta
     assert (await stage.client.get("/soap/agencies/nobody?wsdl")).status == 404
 
 
-async def test_without_a_secret_set_no_agency_gets_in(database_url: str) -> None:
-    async with gateway_stage(database_url, agency_secret="") as stage:
-        answer = await push(stage, b"<x/>", password="")
-        assert answer.status == 401
+async def test_an_agency_without_a_password_never_gets_in(stage: GatewayStage, tmp_path: Path) -> None:
+    (tmp_path / "agencies" / "customs").unlink()
+    for password in ("", SECRET):
+        assert (await push(stage, b"<x/>", password=password)).status == 401
+    (tmp_path / "agencies" / "customs").write_text("changed")
+    assert (await push(stage, b"<x/>", password="changed")).status == 500

@@ -86,11 +86,11 @@ class MemoryLedger:
         ready = [row for row in found if row.lane == lane and (row.attempt == 0 or row.due_at <= now)]
         return [self._claimed(row, now + visibility_seconds) for row in ready]
 
-    async def claim_due(self, lane: str, *, limit: int, visibility_seconds: float) -> list[Claim]:
+    async def claim_due(self, lane: str, *, limit: int, visibility_seconds: float, begun: bool = False) -> list[Claim]:
         self.polls += 1
         await self._answer()
         now = time.monotonic()
-        due = [row for row in self.rows.values() if row.lane == lane and row.due_at <= now]
+        due = [row for row in self.rows.values() if row.lane == lane and row.due_at <= now and row.attempt >= begun]
         return [self._claimed(row, now + visibility_seconds) for row in due[:limit]]
 
     def _claimed(self, row: Row, due_at: float) -> Claim:

@@ -166,7 +166,7 @@ async def test_stop_claims_no_more_and_lets_running_work_finish() -> None:
 class SlowClaims(MemoryLedger):
     """A ledger whose claims take a while to come back."""
 
-    async def claim_due(self, lane: str, *, limit: int, visibility_seconds: float) -> list[Claim]:
+    async def claim_due(self, lane: str, *, limit: int, visibility_seconds: float, begun: bool = False) -> list[Claim]:
         claims = await super().claim_due(lane, limit=limit, visibility_seconds=visibility_seconds)
         await asyncio.sleep(0.2)
         return claims

@@ -47,7 +47,6 @@ async def open_builtin(agency: str) -> AsyncIterator[Subject]:
         settings = Settings(
             data_dir=Path(folder),
             agencies_url="http://127.0.0.1:0",
-            agency_secret=secrets.token_hex(8),
             sandbox_delay_ms="0-20",
         )
         async with (

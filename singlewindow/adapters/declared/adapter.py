@@ -12,6 +12,7 @@ from singlewindow.adapters.declared.configuration import Retry
 from singlewindow.adapters.declared.meanings import Meanings
 from singlewindow.adapters.declared.pace import Pace
 from singlewindow.adapters.declared.plans import Compiler, Exchange
+from singlewindow.adapters.declared.pushes import HttpAnswer
 from singlewindow.adapters.declared.reading import read_agency
 from singlewindow.adapters.declared.replies import notice_of
 from singlewindow.adapters.declared.scopes import (
@@ -23,12 +24,14 @@ from singlewindow.adapters.declared.scopes import (
     scope_questions,
 )
 from singlewindow.adapters.declared.seams import NoSecurity, WireSecurity
+from singlewindow.adapters.mtom import open_mtom, pack_mtom
 from singlewindow.adapters.outcomes import ReplyRefused, WireReply, refuse_unproven, refuse_unreadable
 from singlewindow.adapters.port import Answer, Call, Envelope, Idempotency, Notice, Reply
 from singlewindow.adapters.security.loading import load_security
 from singlewindow.adapters.wire import Credentials, Wire
 from singlewindow.errors import AgencyError, SingleWindowError
 from singlewindow.xsd.parser import Element
+from singlewindow.xsd.soap_envelope import MalformedSoap, SoapVersion
 from singlewindow.xsd.wsdl_expressions import Expression
 from singlewindow.xsd.wsdl_replies import open_foreign
 from singlewindow.xsd.wss_references import Unproven
@@ -115,7 +118,7 @@ class DeclaredAdapter:
         except SingleWindowError as error:
             detail = f"{self.agency}: no request for the action {call.action}: {error.detail}"
             raise AgencyError(detail, temporary=False) from error
-        return Envelope(exchange.url, request.headers, request.body, request.record)
+        return Envelope(exchange.url, request.headers, request.body, request.record, request.attachments)
 
     async def send(self, envelope: Envelope, call: Call) -> Reply:
         """See the port. A task that the reply does not answer, or answers twice differently, is `unknown`."""
@@ -158,17 +161,37 @@ class DeclaredAdapter:
             raise refuse_unreadable(self.agency, reply, "it answers another call")
         return notices, self._next_cursor(reply, content, notices[-1].notice_id if notices else cursor)
 
-    def read_pushed(self, body: bytes) -> tuple[Notice, ...]:
-        """The notices of an envelope that the agency pushed. Raises MalformedSoap, and AgencyError if it may not."""
+    @property
+    def reads_pushes(self) -> bool:
+        """Whether agency.toml says how the agency's pushes are read; else they are those of notification.wsdl."""
+        return self._plans.pushed is not None
+
+    @property
+    def push_version(self) -> SoapVersion:
+        """The version of SOAP in which the agency pushes, as far as its WSDLs tell."""
+        return self._plans.push_answer.version
+
+    def answer_push(self, accepted: int) -> HttpAnswer:
+        """What answers a push of which so many notices were taken."""
+        return self._plans.push_answer.make(accepted)
+
+    def read_pushed(self, body: bytes, content_type: str = "") -> tuple[Notice, ...]:
+        """The notices of an envelope that the agency pushed, at least one.
+
+        Raises MalformedSoap, and AgencyError if it may not push or does not prove that it did.
+        """
         if self._plans.pushed is None:
             raise AgencyError(f"{self.agency} does not push notices, says its agency.toml", temporary=False)
         try:
-            opened = open_foreign(self._security.verify(body, None))
+            opened = open_foreign(self._security.verify(open_mtom(body, content_type), None))
         except Unproven as error:
             raise AgencyError(
                 f"{self.agency}: a notice is not proven to be its own: {error.detail}", temporary=False
             ) from error
-        return tuple(notice_of(said) for said in self._plans.pushed.read(opened.content))
+        notices = tuple(notice_of(said) for said in self._plans.pushed.read(opened.content))
+        if not notices:
+            raise MalformedSoap("there is no notice in it that agency.toml tells how to read")
+        return notices
 
     async def close(self) -> None:
         """See the port."""
@@ -203,13 +226,25 @@ class DeclaredAdapter:
             signed = self._security.sign(envelope, call_id)
         except SingleWindowError as error:
             raise AgencyError(f"{self.agency}: it cannot be signed: {error.detail}", temporary=False) from error
-        reply = await self._wire.post(signed.url, signed.headers, signed.body)
+        reply = await self._travel(signed, envelope.attachments)
         received = self._security.clean(reply)
         try:
             body = self._security.verify(reply.body, call_id)
         except Unproven as error:
             raise refuse_unproven(self.agency, received, error.detail) from error
         return received, self._security.clean(WireReply(reply.status, reply.headers, body))
+
+    async def _travel(self, signed: Envelope, attachments: tuple[bytes, ...]) -> WireReply:
+        """Send what is signed, its attachments beside it; the reply with those that came beside it put in."""
+        headers, body = signed.headers, signed.body
+        if attachments:
+            headers, body = pack_mtom(body, attachments, headers)
+        reply = await self._wire.post(signed.url, headers, body)
+        try:
+            opened = open_mtom(reply.body, reply.headers.get("Content-Type", ""))
+        except MalformedSoap as mistake:
+            raise refuse_unreadable(self.agency, self._security.clean(reply), mistake.detail) from mistake
+        return WireReply(reply.status, reply.headers, opened)
 
     def _next_cursor(self, reply: WireReply, content: Element, otherwise: str) -> str:
         """Where to go on. Raises AgencyError where a cursor is looked for and missing: something would be skipped."""

@@ -78,7 +78,9 @@ class Answers:
     def _content(self, reply: WireReply, opened: ForeignReply | MalformedSoap) -> Element:
         if isinstance(opened, MalformedSoap):
             if reply.status != HTTPStatus.OK:
-                raise self.meanings.refuse_status(reply) from opened
+                refused = self.meanings.refuse_status(reply)
+                refused.unreadable = refuse_unreadable(self.agency, reply, opened.detail).unreadable
+                raise refused from opened
             raise refuse_unreadable(self.agency, reply, opened.detail) from opened
         if opened.fault is not None:
             raise self.meanings.refuse_fault(reply, opened.fault)

@@ -18,10 +18,13 @@ BODY = "$body"
 
 @dataclass(frozen=True, slots=True)
 class Packed:
-    """A value for zeep, and the text that stands for it in the envelope, None where it is an element."""
+    """A value for zeep, and the text that stands for it in the envelope, None where it is an element. An `attachment`
+    leaves the envelope before it is sent.
+    """
 
     value: Any
     text: str | None
+    attachment: bytes | None = None
 
 
 class BodyMaker:
@@ -47,6 +50,8 @@ class BodyMaker:
             raise ConfigurationError(f"{shape.name} is not simple and takes no whole document")
         if self._form == "xml" and shape.is_binary:
             raise ConfigurationError(f'{shape.name} is Base64; body is "base64" or "gzip+base64" there')
+        if self._form == "mtom" and not shape.is_binary:
+            raise ConfigurationError(f'{shape.name} is not Base64; body = "mtom" takes no other place')
         if self._form != "xml" and shape.name == ANY:
             raise ConfigurationError('an open element takes only body = "xml"')
 
@@ -59,7 +64,7 @@ class BodyMaker:
             return _as_xml(content, shape)
         packed = gzip.compress(content, mtime=0) if self._form == "gzip+base64" else content
         text = b64encode(packed).decode("ascii")
-        return Packed(packed if shape.is_binary else text, text)
+        return Packed(packed if shape.is_binary else text, text, packed if self._form == "mtom" else None)
 
 
 def _as_xml(content: bytes, shape: Shape) -> Packed:

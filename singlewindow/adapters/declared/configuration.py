@@ -14,7 +14,8 @@ Meaning = Literal["accepted", "rejected", "retry", "stop", "unknown"]
 """What an answer means. `accepted`: the agency has it. `rejected`: the document is at fault. `retry`: not now. `stop`:
 no document is at fault, nothing is sent until an operator has looked. `unknown`: it may have acted.
 """
-BodyForm = Literal["base64", "gzip+base64", "xml"]
+BodyForm = Literal["base64", "gzip+base64", "xml", "mtom"]
+"""How a document stands in a request; `mtom`: it travels beside the envelope, as it is."""
 
 
 class Table(BaseModel):
@@ -117,11 +118,35 @@ class Action(Operation):
     stylesheet: str | None = None
 
 
+class Credential(Table):
+    """What the agency presents (HTTP Basic) when it pushes: `password` by reference, `env:NAME` or `file:PATH` (from
+    the agency's folder); `username` likewise or as it is, without it the agency's name.
+
+    Without this table the password is the one that the operator keeps for the agency beside the installation's keys.
+    """
+
+    username: str | None = None
+    password: str
+
+
+class Push(Table):
+    """The operation of ours that the agency calls when it pushes, as its WSDL describes it. `answer` maps paths of the
+    reply to expressions, which may speak of `$accepted`, the number of notices taken.
+    """
+
+    operation: str
+    service: str | None = None
+    answer: dict[str, str] = Field(default_factory=dict)
+
+
 class Notifications(Table):
     """How the agency's later decisions reach us: pushed to our endpoint, pulled by cursor, or not at all.
 
     `operation` with `fields` (`$cursor`, `$limit`) pulls a page, also from an agency that pushes; `notice` says how
     each is read, `next` where the next cursor stands (without it: the last notice's id).
+
+    An agency that pushes without `notice` pushes as notification.wsdl says. Where its own WSDL describes what it calls,
+    `push` names that operation; without it the answer to a push is an empty envelope.
     """
 
     mode: Literal["none", "pushed", "pulled"] = "none"
@@ -131,6 +156,8 @@ class Notifications(Table):
     headers: dict[str, str] = Field(default_factory=dict)
     notice: Reply | None = None
     next: str | None = None
+    push: Push | None = None
+    credential: Credential | None = None
 
 
 class Outcomes(Table):

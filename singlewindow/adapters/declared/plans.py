@@ -11,6 +11,7 @@ from singlewindow.adapters.declared.bodies import BodyMaker
 from singlewindow.adapters.declared.compiling import RequestCompiler, Variables
 from singlewindow.adapters.declared.configuration import Action, Notifications, Operation, Reply, Service
 from singlewindow.adapters.declared.meanings import Meanings
+from singlewindow.adapters.declared.pushes import PushReply, compile_push_reply, pushed_element
 from singlewindow.adapters.declared.reading import AgencyFolder
 from singlewindow.adapters.declared.replies import ReplyReader, compile_reply
 from singlewindow.adapters.declared.requests import RequestPlan
@@ -60,6 +61,7 @@ class AgencyPlans:
     pull: Exchange | None
     next_cursor: Expression | None
     pushed: ReplyReader | None
+    push_answer: PushReply
     units: Mapping[str, Expression]
 
     @property
@@ -97,7 +99,7 @@ class Compiler:
             None if agency.status is None else self._exchange(("status",), agency.status, _ASKING),
             self._pull(given) if given.operation and given.notice else None,
             self._expression(given.next, "notifications", "next"),
-            self._notice(given.notice) if given.notice and given.mode == "pushed" else None,
+            *self._pushed(given),
             {name: self._unit(name, source) for name, source in agency.units.items()},
         )
 
@@ -115,9 +117,20 @@ class Compiler:
         notice = self._notice(given.notice, asked.request) if given.notice else None
         return Exchange(asked.url, asked.request, notice)
 
-    def _notice(self, table: Reply, request: RequestPlan | None = None) -> ReplyReader:
+    def _pushed(self, given: Notifications) -> tuple[ReplyReader | None, PushReply]:
+        """How a push is read, and how it is answered."""
+        version = next(iter(self._services.values()))[0].version
+        if given.notice is None or given.mode != "pushed":
+            return None, PushReply(version)
+        if given.push is None:
+            return self._notice(given.notice), PushReply(version)
+        service, _ = self._services[given.push.service or next(iter(self._services))]
+        reply = compile_push_reply(self._read, given.push, service)
+        return self._notice(given.notice, element=pushed_element(given.push, service)), reply
+
+    def _notice(self, table: Reply, request: RequestPlan | None = None, *, element: str | None = None) -> ReplyReader:
         """A notice that cannot be read must not be skipped: its reader is strict."""
-        element = None if request is None else _reply_element(request)
+        element = element if request is None else _reply_element(request)
         keys = ("notifications", "notice")
         return compile_reply(self._read, keys, table, meanings=self._meanings, strict=True, element=element)
 
@@ -126,6 +139,8 @@ class Compiler:
     ) -> Exchange:
         name = operation.service or next(iter(self._services))
         service, url = self._services[name]
+        with self._read.blame("services", name):
+            _check_url(url)
         request = RequestCompiler(self._read, variables, maker).compile(keys, operation, service)
         if operation.reply is None:
             return Exchange(url, request, None)
@@ -162,8 +177,6 @@ class Compiler:
             url = self._address(service.url or port.address)
             if "@" in url.partition("//")[2].partition("/")[0]:
                 raise ConfigurationError("url: a user and a password stand in [security.basic], never in an address")
-            if not url.startswith(("http://", "https://")):
-                raise ConfigurationError(f"url: {url or 'nothing'} is no HTTP address, and the WSDL gives no other")
         return port, url
 
     def _address(self, told: str) -> str:
@@ -172,6 +185,12 @@ class Compiler:
             return told.replace("{agencies_url}", base_url)
         path = urlsplit(told)
         return self._base_url.rstrip("/") + urlunsplit(("", "", path.path or "/", path.query, ""))
+
+
+def _check_url(url: str) -> None:
+    """A service that is only ours to offer needs no address; one that is called does."""
+    if not url.startswith(("http://", "https://")):
+        raise ConfigurationError(f"url: {url or 'nothing'} is no HTTP address, and the WSDL gives no other")
 
 
 def _reply_element(request: RequestPlan) -> str | None:

@@ -12,6 +12,7 @@ from typing import Any, get_args, get_origin
 from pydantic import BaseModel, ValidationError
 
 from singlewindow.adapters.declared.configuration import Agency
+from singlewindow.adapters.declared.credentials import check_reference
 from singlewindow.errors import ConfigurationError
 from singlewindow.messages.lifecycle import AUTHORITY_STATES
 
@@ -132,6 +133,12 @@ def _check_notifications(read: AgencyFolder) -> None:
         raise ConfigurationError(f"{read.place('notifications')}: pulled notices need `operation` and `notice`")
     if given.mode != "none" and given.notice is not None and given.notice.task_id is None:
         raise ConfigurationError(f"{read.place('notifications', 'notice')}: `task_id` is missing: whose notice is it?")
+    if given.mode != "pushed" and (given.push or given.credential):
+        raise ConfigurationError(f'{read.place("notifications")}: `push` and `credential` need mode = "pushed"')
+    if given.push is not None and given.notice is None:
+        raise ConfigurationError(f"{read.place('notifications', 'push')}: `notice` is missing: what does a push say?")
+    if given.credential is not None:
+        check_reference(given.credential.password, read.place("notifications", "credential", "password"))
 
 
 def _check_batches(read: AgencyFolder) -> None:
@@ -151,6 +158,7 @@ def _services_named(agency: Agency) -> Iterator[tuple[str, str]]:
     tables = {f"actions.{name}": action.service for name, action in agency.actions.items()}
     tables["status"] = agency.status.service if agency.status else None
     tables["notifications"] = agency.notifications.service
+    tables["notifications.push"] = agency.notifications.push.service if agency.notifications.push else None
     return ((place, service) for place, service in tables.items() if service is not None)
 
 

@@ -26,6 +26,7 @@ class PreparedRequest:
     headers: dict[str, str]
     body: bytes
     record: bytes
+    attachments: tuple[bytes, ...] = ()
 
 
 class Kept:
@@ -34,6 +35,7 @@ class Kept:
     def __init__(self) -> None:
         self._texts: dict[str, str] = {}
         self._elements: dict[str, Element] = {}
+        self.attachments: list[bytes] = []
 
     def note(self, packed: Packed, sha256: str) -> None:
         """Keep only the hash of this original."""
@@ -95,7 +97,7 @@ class RequestPlan:
         for path, expression in self.free:
             if (text := top.text(expression)) is not None:
                 add_header(draft.envelope, path, text, self.namespaces)
-        return PreparedRequest(draft.headers, *kept.write(draft.envelope))
+        return PreparedRequest(draft.headers, *kept.write(draft.envelope), tuple(kept.attachments))
 
     def _fill_items(
         self, arguments: dict[str, Any], items: ItemLevel, messages: Iterable[MessageScopes], kept: Kept
@@ -144,6 +146,8 @@ class RequestPlan:
         if self.maker is None or scope.original is None:
             return None
         packed = self.maker.make(scope.original, scope.parameters(), place.shape)
+        if packed.attachment is not None:
+            kept.attachments.append(packed.attachment)
         if not self.maker.derives:
             kept.note(packed, scope.sha256)
         return packed.value

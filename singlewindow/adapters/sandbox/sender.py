@@ -17,7 +17,7 @@ from singlewindow.adapters.sandbox.records import Notice
 from singlewindow.adapters.sandbox.sky import Sky
 from singlewindow.errors import AgencyError, SingleWindowError
 from singlewindow.xsd.soap_envelope import http_headers, soap_action
-from singlewindow.xsd.soap_faults import open_reply
+from singlewindow.xsd.soap_faults import FaultReceived, open_reply
 from singlewindow.xsd.soap_notices import NOTIFY, Notification, read_notification_reply, write_notification
 from singlewindow.xsd.soap_replies import TaskNotice
 
@@ -31,14 +31,17 @@ _log = structlog.get_logger(__name__)
 
 
 class Sender:
-    """Delivers one feed to `{notify_url}/soap/agencies/{agency}` with the agency's name and secret (HTTP Basic)."""
+    """Delivers one feed to `{notify_url}/soap/agencies/{agency}` with the agency's name and password (HTTP Basic).
+
+    What is refused for good (a Fault that says not to send again) is given up: sending it again would not help.
+    """
 
     def __init__(
-        self, feed: Feed, journal: Journal, client: aiohttp.ClientSession, sky: Sky, *, notify_url: str, secret: str
+        self, feed: Feed, journal: Journal, client: aiohttp.ClientSession, sky: Sky, *, notify_url: str, password: str
     ) -> None:
         self._feed, self._journal, self._client, self._sky = feed, journal, client, sky
         self._url = f"{notify_url.rstrip('/')}/soap/agencies/{feed.agency}"
-        self._authorization = aiohttp.encode_basic_auth(feed.agency, secret)
+        self._authorization = aiohttp.encode_basic_auth(feed.agency, password)
 
     async def run(self) -> None:
         """Deliver until cancelled."""
@@ -57,12 +60,21 @@ class Sender:
             await self._sit_out()
             try:
                 await self._post(body)
+            except FaultReceived as refused:
+                if refused.fault.retry == "stop":
+                    _log.error("sandbox.notices_refused", agency=self._feed.agency, reason=refused.detail)
+                    return
+                pause_seconds = await self._pause(pause_seconds, refused)
             except (SingleWindowError, aiohttp.ClientError, TimeoutError, OSError) as error:
-                _log.warning("sandbox.notices_not_accepted", agency=self._feed.agency, reason=str(error))
-                await asyncio.sleep(pause_seconds * random.uniform(0.5, 1.0))  # noqa: S311 - no secret hangs on it
-                pause_seconds = min(2 * pause_seconds, LONGEST_PAUSE_SECONDS)
+                pause_seconds = await self._pause(pause_seconds, error)
             else:
                 return
+
+    async def _pause(self, seconds: float, error: Exception) -> float:
+        """Wait before the next attempt; the pause after that."""
+        _log.warning("sandbox.notices_not_accepted", agency=self._feed.agency, reason=str(error))
+        await asyncio.sleep(seconds * random.uniform(0.5, 1.0))  # noqa: S311 - no secret hangs on it
+        return min(2 * seconds, LONGEST_PAUSE_SECONDS)
 
     async def _sit_out(self) -> None:
         """During an outage nothing is pushed either."""

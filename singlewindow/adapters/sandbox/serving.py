@@ -26,6 +26,7 @@ from singlewindow.adapters.sandbox.sky import Sky
 from singlewindow.adapters.sandbox.story import Story
 from singlewindow.adapters.sandbox.transport import TransportService
 from singlewindow.adapters.sandbox.transport_modes import MODES
+from singlewindow.keys import keys_folder, make_agency_password
 from singlewindow.settings import Settings
 from singlewindow.xsd.soap_descriptions import describe_service
 from singlewindow.xsd.transport_calls import describe_transport
@@ -80,10 +81,13 @@ async def open_sandbox(
         sky = Sky(scenario.forecast())
         client = await stack.enter_async_context(aiohttp.ClientSession(timeout=timeout))
         senders = [
-            Sender(feed, office.journal, client, sky, notify_url=notify_url, secret=settings.agency_secret)
+            Sender(
+                feed, office.journal, client, sky,
+                notify_url=notify_url, password=make_agency_password(keys_folder(settings), feed.agency),
+            )
             for feed in office.feeds.values()
             if feed.pushes
-        ]
+        ]  # fmt: skip
         working = frozenset(asyncio.create_task(run()) for run in (office.timetable.run, *(one.run for one in senders)))
         stack.push_async_callback(_cancel, working)
         url = await stack.enter_async_context(

@@ -18,7 +18,7 @@ from singlewindow.adapters.stub.replying import Said, write_said
 from singlewindow.adapters.stub.unpacking import documents_in
 from singlewindow.errors import ConfigurationError
 from singlewindow.xsd.parser import Element
-from singlewindow.xsd.soap_envelope import MalformedSoap
+from singlewindow.xsd.soap_envelope import MalformedSoap, http_headers
 from singlewindow.xsd.wsdl_answers import body_of, children_at, put_text, read_call, text_at, write_envelope
 
 REJECT = b"REJECT"
@@ -80,14 +80,14 @@ class StubAgency:
         asked = read_call(body)
         served = self._find(asked.name, soap_action.strip('"'))
         shape = served.service.describe(served.table.operation)
-        draft = served.service.draft_reply(served.table.operation, fill_shape(shape.reply) if shape.reply else {})
         said = list(self._act(served, asked.content))
-        if draft is None or shape.reply is None or served.table.reply is None:
+        if shape.reply is None or served.table.reply is None:
             return Answered({})
-        content = body_of(draft.envelope, (shape.reply.namespace, shape.reply.name))
+        envelope = served.service.draft_reply(served.table.operation, fill_shape(shape.reply))
+        content = body_of(envelope, (shape.reply.namespace, shape.reply.name))
         write_said(content, served.table.reply, self._agency.namespaces, said)
         self._tell_cursor(served, asked.content, content)
-        return Answered(draft.headers, write_envelope(draft.envelope))
+        return Answered(http_headers(served.service.version), write_envelope(envelope))
 
     def count(self, references: Sequence[str]) -> int:
         """How many documents that hold one of these references took effect."""

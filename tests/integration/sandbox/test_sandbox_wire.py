@@ -1,4 +1,4 @@
-"""The sandbox agencies on the wire: a stock SOAP client, one effect per task, pushes with the agency's secret."""
+"""The sandbox agencies on the wire: a stock SOAP client, one effect per task, pushes with the agency's password."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ import aiohttp
 import pytest
 from zeep import Client
 
+from singlewindow.keys import agency_password
 from tests.integration.sandbox_stage import (
-    SECRET,
     Heard,
     Stage,
     ask_control,
@@ -114,8 +114,12 @@ async def test_a_document_for_another_agency_is_rejected_by_itself(sandbox: Stag
     assert sandbox.lines() == []
 
 
-async def test_pushes_name_the_agency_and_its_secret(sandbox: Stage) -> None:
+async def test_pushes_name_the_agency_and_its_own_password(sandbox: Stage) -> None:
     task_id = uuid4()
     await sandbox.file("order", task_id, orderNo="LOGGED-IN")
     await sandbox.window.hear(task_id, "120")
-    assert sandbox.window.authorizations == {aiohttp.encode_basic_auth("customs", SECRET)}
+    keys = sandbox.journal.parents[1] / "keys"
+    own, other = (agency_password(keys, name) for name in ("customs", "inspection"))
+    assert own is not None
+    assert own != other
+    assert sandbox.window.authorizations == {aiohttp.encode_basic_auth("customs", own)}
