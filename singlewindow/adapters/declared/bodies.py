@@ -40,6 +40,11 @@ class BodyMaker:
         return self._stylesheet is not None
 
     @property
+    def attaches(self) -> bool:
+        """True when the document goes beside the envelope."""
+        return self._form == "mtom"
+
+    @property
     def packs(self) -> bool:
         """True when the document stands there as Base64."""
         return self._form != "xml"

@@ -67,8 +67,8 @@ class RequestPlan:
         """The same plan, which makes its requests by stencil if they are plain enough."""
         blocks = Level(self.blocks)
         try:
-            if self.free:
-                return self  # a header may be absent, and what is around it with it
+            if self.free or (self.maker is not None and self.maker.attaches):
+                return self  # a header may be absent, and what is around it with it; attachments are collected
             marks = Marks(self.level, blocks)
             draft = self.service.draft(self.operation, marks.arguments, marks.headers or None)
             stencil = cut(write(draft.envelope).decode(), self.level, blocks, marks, self.maker)
