@@ -194,13 +194,26 @@ class DeclaredAdapter:
             signed = self._security.sign(envelope, call_id)
         except SingleWindowError as error:
             raise AgencyError(f"{self.agency}: it cannot be signed: {error.detail}", temporary=False) from error
-        reply = await self._wire.post(signed.url, signed.headers, signed.body)
+        with self._unread_is_unproven():
+            reply = await self._wire.post(signed.url, signed.headers, signed.body)
         received = self._security.clean(reply)
         try:
             body = self._security.verify(reply.body, call_id)
         except Unproven as error:
             raise refuse_unproven(self.agency, received, error.detail) from error
         return received, self._security.clean(WireReply(reply.status, reply.headers, body))
+
+    @contextmanager
+    def _unread_is_unproven(self) -> Iterator[None]:
+        """A reply that the wire could not read to its end proves nothing either, and is kept without our secrets."""
+        try:
+            yield
+        except ReplyRefused as refused:
+            received = self._security.clean(WireReply(refused.status, {}, refused.body))
+            if self._security.proves:
+                raise refuse_unproven(self.agency, received, refused.detail) from refused
+            refused.body = received.body
+            raise
 
     def _next_cursor(self, reply: WireReply, content: Element, otherwise: str) -> str:
         """Where to go on. Raises AgencyError where a cursor is looked for and missing: something would be skipped."""
