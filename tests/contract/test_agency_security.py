@@ -237,6 +237,15 @@ async def test_a_bare_status_proves_nothing_either(folder: Path, status: int) ->
         assert f"(HTTP {status})" in await unproven(adapter)
 
 
+async def test_an_answer_that_cannot_be_read_proves_nothing_whatever_its_status(folder: Path) -> None:
+    async def compressed(_request: web.Request) -> web.Response:
+        return web.Response(status=503, headers={"Content-Encoding": "br"}, body=b"x")
+
+    async with secured(folder, SIGNED_REPLIES) as (adapter, stub):
+        stub.reply_next(compressed)
+        assert "(HTTP 503)" in await unproven(adapter)
+
+
 async def test_a_signed_fault_means_what_its_row_says(folder: Path) -> None:
     fault = (
         f'<s:Envelope xmlns:s="{NAMES["s"]}"><s:Body><s:Fault><faultcode>s:Server</faultcode>'

@@ -15,6 +15,7 @@ from lxml import etree
 
 from singlewindow.adapters.outcomes import ReplyRefused
 from singlewindow.adapters.security.redaction import LEAST_CHARACTERS, Redaction
+from singlewindow.adapters.wire import REPLY_LIMIT_BYTES
 from tests.contract.declared_stage import make_call, submit
 from tests.contract.secured_agency import DigestCheck, secured, write_identity, write_secret
 from tests.contract.signed_replies import NAMES, Identity, Seal
@@ -103,6 +104,17 @@ async def test_a_reply_that_is_not_proven_is_kept_without_our_credentials(folder
         with pytest.raises(ReplyRefused) as raised:
             await submit(adapter, make_call("harbour", "R1"))
     assert raised.value.body == b"Basic [redacted]"
+
+
+async def test_the_start_of_a_reply_that_is_too_large_is_kept_without_our_credentials(folder: Path) -> None:
+    async def echo(request: web.Request) -> web.Response:
+        return web.Response(body=request.headers["Authorization"].encode() + b" " * (REPLY_LIMIT_BYTES + 1))
+
+    async with secured(folder, login("basic")) as (adapter, stub):
+        stub.reply_next(echo)
+        with pytest.raises(ReplyRefused) as raised:
+            await submit(adapter, make_call("harbour", "R1"))
+    assert raised.value.body.startswith(b"Basic [redacted] ")
 
 
 async def test_no_object_shows_a_secret_of_itself(folder: Path) -> None:

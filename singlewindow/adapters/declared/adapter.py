@@ -13,7 +13,7 @@ from singlewindow.adapters.declared.meanings import Meanings
 from singlewindow.adapters.declared.pace import Pace
 from singlewindow.adapters.declared.plans import Compiler, Exchange
 from singlewindow.adapters.declared.pushes import HttpAnswer
-from singlewindow.adapters.declared.reading import read_agency
+from singlewindow.adapters.declared.reading import AgencyFolder, read_agency
 from singlewindow.adapters.declared.replies import notice_of
 from singlewindow.adapters.declared.scopes import (
     MessageScopes,
@@ -29,12 +29,22 @@ from singlewindow.adapters.outcomes import ReplyRefused, WireReply, refuse_unpro
 from singlewindow.adapters.port import Answer, Call, Envelope, Idempotency, Notice, Reply
 from singlewindow.adapters.security.loading import load_security
 from singlewindow.adapters.wire import Credentials, Wire
-from singlewindow.errors import AgencyError, SingleWindowError
+from singlewindow.errors import AgencyError, ConfigurationError, SingleWindowError
 from singlewindow.xsd.parser import Element
 from singlewindow.xsd.soap_envelope import MalformedSoap, SoapVersion
 from singlewindow.xsd.wsdl_expressions import Expression
 from singlewindow.xsd.wsdl_replies import open_foreign
 from singlewindow.xsd.wss_references import Unproven
+
+
+def _refuse_unsigned_attachments(read: AgencyFolder) -> None:
+    """A signature covers the envelope, in which an attachment is only named. Raises ConfigurationError."""
+    attaching = [name for name, action in read.agency.actions.items() if action.body == "mtom"]
+    if attaching and read.agency.security.signature is not None:
+        raise ConfigurationError(
+            f'{read.place("actions", attaching[0], "body")}: "mtom" cannot be signed: what is attached would not be '
+            'covered; use "base64", or leave [security.signature] out'
+        )
 
 
 class DeclaredAdapter:
@@ -56,6 +66,7 @@ class DeclaredAdapter:
         security: WireSecurity | None = None,
     ) -> None:
         read = read_agency(folder)
+        _refuse_unsigned_attachments(read)
         self.configuration = read.agency
         self.folder = folder
         self._plans = Compiler(read, agencies_url, base_url=base_url).compile()
@@ -226,7 +237,8 @@ class DeclaredAdapter:
             signed = self._security.sign(envelope, call_id)
         except SingleWindowError as error:
             raise AgencyError(f"{self.agency}: it cannot be signed: {error.detail}", temporary=False) from error
-        reply = await self._travel(signed, envelope.attachments)
+        with self._unread_is_unproven():
+            reply = await self._travel(signed, envelope.attachments)
         received = self._security.clean(reply)
         try:
             body = self._security.verify(reply.body, call_id)
@@ -243,8 +255,20 @@ class DeclaredAdapter:
         try:
             opened = open_mtom(reply.body, reply.headers.get("Content-Type", ""))
         except MalformedSoap as mistake:
-            raise refuse_unreadable(self.agency, self._security.clean(reply), mistake.detail) from mistake
+            raise refuse_unreadable(self.agency, reply, mistake.detail) from mistake
         return WireReply(reply.status, reply.headers, opened)
+
+    @contextmanager
+    def _unread_is_unproven(self) -> Iterator[None]:
+        """A reply that the wire could not read to its end proves nothing either, and is kept without our secrets."""
+        try:
+            yield
+        except ReplyRefused as refused:
+            received = self._security.clean(WireReply(refused.status, {}, refused.body))
+            if self._security.proves:
+                raise refuse_unproven(self.agency, received, refused.detail) from refused
+            refused.body = received.body
+            raise
 
     def _next_cursor(self, reply: WireReply, content: Element, otherwise: str) -> str:
         """Where to go on. Raises AgencyError where a cursor is looked for and missing: something would be skipped."""

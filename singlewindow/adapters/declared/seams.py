@@ -23,6 +23,11 @@ class WireSecurity(Protocol):
         """How https is spoken; None: as the system does."""
         ...
 
+    @property
+    def proves(self) -> bool:
+        """Whether a reply counts only where it is proven to be the agency's."""
+        ...
+
     def sign(self, envelope: Envelope, call_id: str) -> Envelope:
         """The envelope with what proves us; made afresh for every attempt, for it may carry the time. What names the
         call is the same over all attempts of one. Raises SingleWindowError for what cannot be signed.
@@ -46,6 +51,7 @@ class NoSecurity:
 
     credentials: Credentials | None = None
     tls: ssl.SSLContext | None = None
+    proves = False
 
     def sign(self, envelope: Envelope, call_id: str) -> Envelope:  # noqa: ARG002 - the protocol's
         """As it is."""

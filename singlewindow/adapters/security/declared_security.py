@@ -33,6 +33,11 @@ class DeclaredSecurity:
     pinned: PinnedCertificates | None = None
     addressing: Addressing | None = None
 
+    @property
+    def proves(self) -> bool:
+        """See WireSecurity."""
+        return self.pinned is not None
+
     def sign(self, envelope: Envelope, call_id: str) -> Envelope:
         """See WireSecurity. The record stays that of the bare envelope."""
         if self.token is None and self.signer is None and self.addressing is None:
