@@ -17,6 +17,8 @@ from singlewindow.adapters.soap_shapes import OperationShape, Shape
 adapter = App(name="adapter", help="Connect an agency's SOAP service: look at its WSDL, describe it, prove it.")
 adapter.command("singlewindow.cli.adapter_check:check", name="check")
 adapter.command("singlewindow.cli.adapter_stub:stub", name="stub")
+adapter.command("singlewindow.cli.adapter_record:record", name="record")
+adapter.command("singlewindow.cli.adapter_replay:replay", name="replay")
 
 _XML_SCHEMA = "http://www.w3.org/2001/XMLSchema"
 

@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from singlewindow.cli.client import Answer, Gateway, show_problems
-from singlewindow.errors import Unavailable
+from singlewindow.errors import ConfigurationError, Unavailable
 
 AT_ONCE = 8
 """Messages in flight at a time."""
@@ -38,6 +38,8 @@ def submit(*files: Path, wait: bool = False, url: str | None = None, key: str | 
     key
         The API key; default SINGLEWINDOW_API_KEY, or the sandbox's own.
     """
+    if missing := [str(file) for file in files if not file.is_file()]:
+        raise ConfigurationError(f"no such file: {', '.join(missing)}")
     sys.exit(asyncio.run(_submit(files, wait=wait, url=url, key=key)))
 
 

@@ -567,6 +567,13 @@ SELECT id, type, at, data FROM event WHERE trader = $1 AND declaration_id = $2 O
 SELECT f.seq, e.id, e.declaration_id, e.type, e.at, e.data
 FROM feed f JOIN event e ON e.id = f.event_id WHERE f.trader = $1 AND f.seq > $2 ORDER BY f.seq LIMIT $3
 
+-- name: recorded_exchanges
+-- An agency's answered calls with documents, the newest first.
+SELECT e.id, e.action, e.http_status, e.reply,
+    ARRAY(SELECT t.task_id FROM exchange_task t WHERE t.exchange_id = e.id ORDER BY t.task_id) AS task_ids
+FROM exchange e WHERE e.agency = $1 AND e.reply IS NOT NULL AND e.http_status IS NOT NULL
+ORDER BY e.id DESC LIMIT $2
+
 -- name: declaration_exchanges
 -- The SOAP exchanges a declaration took part in; the replies of a shared call show only its own part.
 SELECT DISTINCT e.id, e.agency, e.action, e.sent_at, e.answered_at, e.http_status, e.request, e.reply, e.error

@@ -18,7 +18,7 @@ _SENDS = _words("submit", "send", "recei", "recep", "declar", "regist", "file", 
 _ASKS = _words("status", "ask", "query", "consult", "track", "inquir", "get")
 _DOCUMENT = _words("doc", "xml", "dados", "data", "msg", "message", "content", "payload", "body", "file")
 _NAME = _words("id$", "^id", "ref", "key", "number", "lrn")
-_CODE = _words("code", "stat", "verdict", "result", "retorno")
+_CODE = _words("code", "stat", "verdict", "result", "retorno", "decision", "outcome", "answer")
 _TEXT = _words("text", "reason", "remark", "motivo", "descr", "detail", "message")
 _PLACEHOLDERS = {
     **dict.fromkeys(("int", "integer", "long", "short", "decimal", "float", "double", "nonNegativeInteger"), "'0'"),
@@ -76,8 +76,9 @@ def guess_reply(reply: Shape, prefixes: dict[str, str]) -> ReplyGuess:
     """Where code, text and the task's name stand, within the repeated element that holds them if there is one."""
     item, xpath = _find_coded(reply, prefixes)
     leaves = list(_leaves(item, prefixes))
-    code = next((leaf for leaf in leaves if _CODE.search(leaf[1].name)), None)
-    text = next((leaf for leaf in leaves if leaf is not code and _TEXT.search(leaf[1].name)), None)
+    unnamed = (leaf for leaf in leaves if not _NAME.search(leaf[1].name))
+    code = next((leaf for leaf in leaves if _CODE.search(leaf[1].name)), next(unnamed, None))
+    text = next((leaf for leaf in leaves if code and leaf is not code and _TEXT.search(leaf[1].name)), None)
     name = next((leaf for leaf in leaves if leaf is not code and _NAME.search(leaf[1].name)), None) if xpath else None
     values = [("item", xpath)] if xpath else []
     values += [("task_id", name[0])] if name else []
