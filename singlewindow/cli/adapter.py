@@ -15,6 +15,9 @@ from singlewindow.adapters.soap_shapes import OperationShape, Shape
 
 adapter = App(name="adapter", help="Connect an agency's SOAP service: look at its WSDL, describe it, prove it.")
 adapter.command("singlewindow.cli.adapter_check:check", name="check")
+adapter.command("singlewindow.cli.agencies:list_agencies", name="list")
+for _act in ("pause", "drain", "resume"):
+    adapter.command(f"singlewindow.cli.agencies:{_act}", name=_act)
 
 _XML_SCHEMA = "http://www.w3.org/2001/XMLSchema"
 
