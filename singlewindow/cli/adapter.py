@@ -19,6 +19,9 @@ adapter.command("singlewindow.cli.adapter_check:check", name="check")
 adapter.command("singlewindow.cli.adapter_stub:stub", name="stub")
 adapter.command("singlewindow.cli.adapter_record:record", name="record")
 adapter.command("singlewindow.cli.adapter_replay:replay", name="replay")
+adapter.command("singlewindow.cli.agencies:list_agencies", name="list")
+for _act in ("pause", "drain", "resume"):
+    adapter.command(f"singlewindow.cli.agencies:{_act}", name=_act)
 
 _XML_SCHEMA = "http://www.w3.org/2001/XMLSchema"
 

@@ -27,7 +27,11 @@ View = dict[str, Any]
 async def list_agencies(request: web.Request) -> web.Response:
     """GET /v1/agencies: per agency its queue and age, breaker, hold, how its calls fared, and what waits for people."""
     parts = request.app[PARTS]
-    return answer_json({"agencies": await _view(parts, parts.agencies)})
+    agencies = await _view(parts, parts.agencies)
+    if "operate" not in request[TRADER].scopes:
+        for agency in agencies:
+            agency["refused"] = None  # it speaks of this machine's files
+    return answer_json({"agencies": agencies})
 
 
 async def pause_agency(request: web.Request) -> web.Response:

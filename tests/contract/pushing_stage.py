@@ -35,7 +35,7 @@ def pushing_harbour(parent: Path, *, replace: dict[str, str] | None = None) -> P
     return folder
 
 
-def news(*items: tuple[UUID, str, str, str], prefix: str = "n", extra: str = "", before: str = "") -> bytes:
+def news(*items: tuple[UUID | str, str, str, str], prefix: str = "n", extra: str = "", before: str = "") -> bytes:
     """A push of items: task, serial, status, time; under any prefix, with elements that nobody expects."""
     said = "".join(
         f"<{prefix}:item>{extra}<{prefix}:id>{task}</{prefix}:id><{prefix}:serial>{serial}</{prefix}:serial>"
