@@ -90,7 +90,9 @@ def _read_item(told: dict[str, Any]) -> OriginalItem:
 
 
 def _encode(value: Any) -> Any:
-    """Bytes in Base64; the rest is JSON's own or orjson's."""
+    """Bytes in Base64, ids as texts; the rest is JSON's own."""
+    if isinstance(value, UUID):
+        return str(value)
     if isinstance(value, bytes):
         return b64encode(value).decode()
     if isinstance(value, dict):
