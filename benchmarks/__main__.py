@@ -1,48 +1,54 @@
-"""`python -m benchmarks [NAME …] [--quick]`: runs each question, prints a table and writes its figures."""
+"""`python -m benchmarks [NAME …] [--quick]`: runs each question, prints a table and keeps its figures.
+
+`--quick` takes the short form of each, `--long` the longest; `--report` only draws the plots and writes
+docs/performance.md from the figures kept.
+"""
 
 from __future__ import annotations
 
+import argparse
 import importlib
-import json
-import os
-import platform
-import sys
-from pathlib import Path
-from typing import Any
 
 from rich.console import Console
-from rich.table import Table
 
-QUESTIONS = ("validation", "rules", "intake")
-RESULTS = Path(__file__).parent / "results"
+from benchmarks.results import Form, Result, describe_machine, keep, show
+
+QUESTIONS = ("validation", "rules", "floor", "intake", "isolation")
 
 
 def main() -> None:
     """Run the named questions, or all; write their figures with the machine's description."""
-    names = [argument for argument in sys.argv[1:] if not argument.startswith("-")] or list(QUESTIONS)
-    unknown = set(names) - set(QUESTIONS)
-    if unknown:
-        sys.exit(f"unknown: {', '.join(sorted(unknown))}; choose of {', '.join(QUESTIONS)}")
-    quick = "--quick" in sys.argv
-    for name in names:
-        rows: list[dict[str, Any]] = importlib.import_module(f"benchmarks.{name}").run(quick=quick)
-        _show(name, rows)
-        _write(name, rows)
+    asked = _parse()
+    form: Form = "quick" if asked.quick else "long" if asked.long else "full"
+    console = Console()
+    if not asked.report:
+        for name in asked.names or QUESTIONS:
+            _run(name, form, console)
+    _report(console)
 
 
-def _show(name: str, rows: list[dict[str, Any]]) -> None:
-    table = Table(title=name)
-    for column in rows[0]:
-        table.add_column(column, justify="right" if isinstance(rows[0][column], float) else "left")
-    for row in rows:
-        table.add_row(*(f"{value:,.2f}" if isinstance(value, float) else str(value) for value in row.values()))
-    Console().print(table)
+def _parse() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="scripts/bench", description=__doc__.partition("\n\n")[0])
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(QUESTIONS)}; default: all")
+    for option in ("quick", "long", "report"):
+        parser.add_argument(f"--{option}", action="store_true")
+    asked = parser.parse_args()
+    if unknown := set(asked.names) - set(QUESTIONS):
+        parser.error(f"unknown: {', '.join(sorted(unknown))}; choose of {', '.join(QUESTIONS)}")
+    return asked
 
 
-def _write(name: str, rows: list[dict[str, Any]]) -> None:
-    RESULTS.mkdir(exist_ok=True)
-    machine = {"cores": os.cpu_count(), "python": platform.python_version(), "system": platform.platform()}
-    (RESULTS / f"{name}.json").write_text(json.dumps({"machine": machine, "rows": rows}, indent=2), "utf-8")
+def _run(name: str, form: Form, console: Console) -> None:
+    machine = describe_machine()
+    console.print(f"{name} ({form}) …")
+    result: Result = importlib.import_module(f"benchmarks.{name}").run(form)
+    show(name, result.rows, console)
+    keep(name, result, machine, form=form)
 
 
-main()
+def _report(console: Console) -> None:
+    """Plots and the page, from whatever figures are kept."""
+
+
+if __name__ == "__main__":
+    main()

@@ -1,63 +1,109 @@
-"""How many durable single declarations a second are acknowledged, and how long until one is released?
+"""How many declarations a second are acknowledged durably, and what does one cost beside the floor? Lanes paused.
 
-A closed loop of 32 connections against a chain of its own, all on this machine; the driver is this process.
+Closed loop: single declarations of 2.6 kB over 64 connections, messages of 100 over 8. The cost is the processor time
+of the gateway and its judge children, which machines that others load leave alone; `overhead` is that cost divided by
+the floor's (benchmarks/floor.py) of the same round. Rounds are interleaved, medians and extremes given.
 """
 
 from __future__ import annotations
 
-import asyncio
 import statistics
-import tempfile
-import time
-from pathlib import Path
+from dataclasses import dataclass, field
 from typing import Any
 
-from tests.end_to_end.chain import Client, client_of, running_chain
-from tests.end_to_end.documents import Parcel, fresh, sample, set_text
+from benchmarks.documents import RECIPES
+from benchmarks.floor import CONNECTIONS, ROUNDS, Bare, Floor, bare_server, spread
+from benchmarks.judged import judging_micros
+from benchmarks.load import describe_driver
+from benchmarks.results import Form, Result
+from benchmarks.series import stack, timeline
+from benchmarks.stage import Measured, Servers, Stage, measure, running_servers, running_stage
 
-CONNECTIONS = 32
-
-
-def run(*, quick: bool) -> list[dict[str, Any]]:
-    """Acknowledged orders a second, and milliseconds from POST to released for the four-leg sample."""
-    with tempfile.TemporaryDirectory(prefix="sw-bench-") as folder:
-        Path(folder).chmod(0o711)
-        with running_chain(Path(folder) / "data", sandbox_delay_ms="0-0") as chain:
-            return asyncio.run(_measure(chain, 500 if quick else 5000))
+SECONDS = {"quick": 2.0, "full": 8.0, "long": 20.0}
+WARM_SECONDS = 1.0
 
 
-async def _measure(chain: Any, count: int) -> list[dict[str, Any]]:
-    async with client_of(chain) as client:
-        releases = [await _released(client) for _ in range(10)]
-        documents = [Parcel().order().encode() for _ in range(count)]
-        started = time.perf_counter()
-        times = await _file_all(client, documents)
-        seconds = time.perf_counter() - started
-    ordered = sorted(times)
-    return [
-        {"figure": "acknowledged declarations/s, lanes running", "value": count / seconds},
-        {"figure": "acknowledgement p50 ms", "value": statistics.median(ordered) * 1e3},
-        {"figure": "acknowledgement p99 ms", "value": ordered[int(len(ordered) * 0.99)] * 1e3},
-        {"figure": "four legs, POST to released, median ms", "value": statistics.median(releases) * 1e3},
-    ]
+@dataclass(frozen=True, slots=True)
+class Rounds:
+    """The rounds of one kind of message: ours, the floor's, and what judging alone takes in microseconds."""
+
+    recipe: str
+    ours: list[Measured] = field(default_factory=list)
+    floor: Floor = field(default_factory=Floor)
+    judging: list[float] = field(default_factory=list)
+
+    @property
+    def rates(self) -> list[float]:
+        """Declarations acknowledged a second."""
+        return [one.load.rate for one in self.ours]
+
+    @property
+    def gateway_micros(self) -> list[float]:
+        """Processor time of the gateway for one declaration."""
+        return [one.micros("gateway") for one in self.ours]
+
+    @property
+    def overheads(self) -> list[float]:
+        """Ours over the floor, round by round."""
+        return [ours / least for ours, least in zip(self.gateway_micros, self.floor.rounds, strict=True)]
 
 
-async def _file_all(client: Client, documents: list[bytes]) -> list[float]:
-    left, times = iter(documents), []
-
-    async def connection() -> None:
-        for document in left:
-            started = time.perf_counter()
-            await client.file(document)
-            times.append(time.perf_counter() - started)
-
-    await asyncio.gather(*(connection() for _ in range(CONNECTIONS)))
-    return times
+def run(form: Form) -> Result:
+    """Rates, costs and overheads of both kinds."""
+    kinds = measure_intake(form)
+    bars = {name: steps for one in kinds.values() for name, steps in cost_bars(one).items()}
+    lines = {name: one.ours[-1].load.timeline for name, one in kinds.items()}
+    series = {"cost": stack("µs a declaration", bars), "throughput": timeline("messages a second", lines)}
+    return Result([describe(one) for one in kinds.values()], series)
 
 
-async def _released(client: Client) -> float:
-    document = set_text(sample("export-1", "four_legs"), "LRN", f"BENCH-{fresh()}")
-    document = set_text(document, "MessageIdentification", f"MSG-{fresh()}")
-    started = time.perf_counter()
-    await client.file(document, Prefer="wait=30")
-    return time.perf_counter() - started
+def measure_intake(form: Form) -> dict[str, Rounds]:
+    """All rounds of both kinds, interleaved with the floor's."""
+    kinds = {recipe: Rounds(recipe) for recipe in CONNECTIONS}
+    with running_servers() as servers, bare_server() as bare, running_stage(servers) as stage:
+        for recipe in kinds:
+            measure(stage, stage.plan(recipe, WARM_SECONDS, connections=CONNECTIONS[recipe]))
+        for _ in range(ROUNDS[form]):
+            for kind in kinds.values():
+                _add(kind, servers, bare, stage, seconds=SECONDS[form])
+    return kinds
+
+
+def _add(kind: Rounds, servers: Servers, bare: Bare, stage: Stage, *, seconds: float) -> None:
+    kind.ours.append(measure(stage, stage.plan(kind.recipe, seconds, connections=CONNECTIONS[kind.recipe])))
+    kind.floor.add(kind.recipe, servers, bare, seconds=seconds / 4)
+    kind.judging.append(judging_micros(RECIPES[kind.recipe](), seconds=seconds / 4))
+
+
+def cost_bars(rounds: Rounds) -> dict[str, dict[str, float]]:
+    """The floor's steps, and ours beside it by the same steps; the rest is what the floor knows nothing of."""
+    parse, http, client = (statistics.median(times) for times in rounds.floor.steps.values())
+    whole, judging = statistics.median(rounds.gateway_micros), statistics.median(rounds.judging)
+    steps = {"parse + XSD": parse, "bare HTTP": http, "bare PostgreSQL client": client}
+    more = {"reading, hashes, rules": max(judging - parse, 0.0)}
+    rest = max(whole - sum(steps.values()) - sum(more.values()), 0.0)
+    return {
+        f"{rounds.recipe}: floor": steps,
+        f"{rounds.recipe}: ours": {**steps, **more, "receipt, ledger rows, the rest": rest},
+    }
+
+
+def describe(rounds: Rounds) -> dict[str, Any]:
+    """One row: the figures, and the cost by step."""
+    floor = {f"floor: {step}": statistics.median(times) for step, times in rounds.floor.steps.items()}
+    roles = {role: statistics.median(one.micros(role) for one in rounds.ours) for role in rounds.ours[0].cpu}
+    return {
+        "messages": rounds.recipe,
+        "declarations/s": statistics.median(rounds.rates),
+        "rates": spread(rounds.rates),
+        "p50 ms": statistics.median(one.load.percentile_ms(50) for one in rounds.ours),
+        "p99 ms": statistics.median(one.load.percentile_ms(99) for one in rounds.ours),
+        "gateway µs": statistics.median(rounds.gateway_micros),
+        "floor µs": rounds.floor.micros,
+        "overhead": statistics.median(rounds.overheads),
+        "overheads": f"{min(rounds.overheads):.2f} to {max(rounds.overheads):.2f}",
+        "judging µs": statistics.median(rounds.judging),
+        **floor,
+        **{f"{role} µs": micros for role, micros in roles.items() if micros and role != "gateway"},
+        **describe_driver([one.load for one in rounds.ours]),
+    }

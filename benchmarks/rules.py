@@ -19,6 +19,7 @@ from typing import Any
 
 from lxml import etree
 
+from benchmarks.results import Form, Result
 from singlewindow.messages.manifest import Numbering, Root
 from singlewindow.xsd.catalogue import InstalledSet, load_catalogue
 from singlewindow.xsd.findings import Finding
@@ -27,8 +28,7 @@ from singlewindow.xsd.paths import clark
 from singlewindow.xsd.rules.cases import case_document, read_cases
 
 DECLARATIONS = 100
-ROUNDS = 15
-QUICK_ROUNDS = 4
+ROUNDS = {"quick": 4, "full": 15, "long": 15}
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,9 +81,9 @@ class Sample:
                     found.text = str(value)
 
 
-def run(*, quick: bool) -> list[dict[str, Any]]:
+def run(form: Form) -> Result:
     """Median microseconds for a hundred declarations, in interleaved rounds."""
-    return [measure(sample, rounds=QUICK_ROUNDS if quick else ROUNDS) for sample in samples()]
+    return Result([measure(sample, rounds=ROUNDS[form]) for sample in samples()])
 
 
 def samples() -> Iterator[Sample]:

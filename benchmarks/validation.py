@@ -18,6 +18,7 @@ from typing import Any
 import xmlschema
 from lxml import etree
 
+from benchmarks.results import Form, Result
 from singlewindow.messages.comparing import differences
 from singlewindow.xsd.catalogue import Catalogue, InstalledSet, load_catalogue
 from singlewindow.xsd.examining import examine
@@ -35,17 +36,15 @@ Contestants = dict[str, tuple[int, Callable[[], object]]]
 """By name: how often a round calls it, and what it calls."""
 
 
-def run(*, quick: bool) -> list[dict[str, Any]]:
+def run(form: Form) -> Result:
     """Median microseconds a declaration over interleaved rounds, and the ratio to the floor of its kind."""
-    repeats = 100 if quick else 1000
+    repeats = 100 if form == "quick" else 1000
     catalogue = load_catalogue()
     loop = asyncio.new_event_loop()
     with closing(loop):
         whole = measure(whole_messages(catalogue, loop, repeats), "floor: libxml2 parse + XSD")
-    return [
-        *whole,
-        *measure(stages(catalogue, max(repeats // 50, 2)), "of 100: bare lxml, parse + XSD", DECLARATIONS),
-    ]
+    staged = measure(stages(catalogue, max(repeats // 50, 2)), "of 100: bare lxml, parse + XSD", DECLARATIONS)
+    return Result([*whole, *staged])
 
 
 def whole_messages(catalogue: Catalogue, loop: asyncio.AbstractEventLoop, repeats: int) -> Contestants:

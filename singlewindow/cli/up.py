@@ -17,6 +17,7 @@ from pathlib import Path
 
 from rich.console import Console
 
+from singlewindow.adapters.sandbox.scenario import load_scenario
 from singlewindow.cli.client import SANDBOX_KEYS
 from singlewindow.engines.child import Child
 from singlewindow.engines.embedded import Engines, data_dir_held, prepare_engines
@@ -57,6 +58,7 @@ def up(
     listen: str | None = None,
     workers: int | None = None,
     message_sets: Path | None = None,
+    scenario: Path | None = None,
     ready_file: Path | None = None,
 ) -> None:
     """Run PostgreSQL, Valkey, the gateway, its lanes and sandbox agencies until Ctrl-C.
@@ -75,10 +77,14 @@ def up(
         Gateway processes sharing the port; default 1.
     message_sets
         Folder with message sets of your own.
+    scenario
+        TOML file that the sandbox agencies play; docs/examples/scenarios has some.
     ready_file
         Written when everything answers: JSON with url, api_key, operator_key, pid and the agencies' WSDLs.
     """
-    settings = _settle(load_settings(), data, listen, workers, message_sets)
+    settings = _settle(
+        load_settings(), data, listen, workers, {"message_sets": message_sets, "sandbox_scenario": scenario}
+    )
     if ready_file is not None:
         ready_file.unlink(missing_ok=True)
     console = Console(highlight=False)
@@ -99,15 +105,16 @@ def up(
 
 
 def _settle(
-    settings: Settings, data: Path | None, listen: str | None, workers: int | None, message_sets: Path | None
+    settings: Settings, data: Path | None, listen: str | None, workers: int | None, files: Mapping[str, Path | None]
 ) -> Settings:
     """The settings with the command line's word over the environment's, paths absolute, a free port chosen."""
     chosen = {
         "data_dir": (data or settings.data_dir).absolute(),
         "listen": _free_port(listen or settings.listen),
         "workers": workers or settings.workers,
-        "message_sets": message_sets.absolute() if message_sets else settings.message_sets,
+        **{name: path.absolute() for name, path in files.items() if path is not None},
     }
+    load_scenario(files["sandbox_scenario"])  # a mistake in it is told here, not by a sandbox that will not start
     return settings.model_copy(update=chosen)
 
 
@@ -139,6 +146,8 @@ def _chain(settings: Settings, engines: Engines) -> Chain:
     }
     if settings.message_sets:
         own["MESSAGE_SETS"] = str(settings.message_sets)
+    if settings.sandbox_scenario:
+        own["SANDBOX_SCENARIO"] = str(settings.sandbox_scenario)
     environment = {**os.environ, **{f"{PREFIX}{name}": value for name, value in own.items()}}
     chosen = {"database_url": engines.urls.database_url, "redis_url": engines.urls.redis_url}
     return Chain(

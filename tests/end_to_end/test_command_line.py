@@ -147,3 +147,12 @@ async def test_the_ready_file_names_everything(chain: Chain) -> None:
     ready = json.loads((chain.data.parent / f"{chain.data.name}-ready.json").read_text("utf-8"))
     assert set(ready) == {"url", "api_key", "operator_key", "pid", "agencies"}
     assert set(ready["agencies"]) == {"customs", "inspection", "road", "rail", "sea", "air"}
+
+
+async def test_a_scenario_with_a_mistake_is_refused_before_anything_starts(chain: Chain, tmp_path: Path) -> None:
+    scenario = tmp_path / "scenario.toml"
+    scenario.write_text("[weather.rail]\nhttp_500 = 2.0\n")
+    code, out = await run(chain, "up", "--data", str(tmp_path / "data"), "--scenario", str(scenario))
+    assert code == 3
+    assert "rail.http_500" in out
+    assert not (tmp_path / "data").exists()

@@ -38,9 +38,11 @@ async def test_control_commits_that_wait_for_no_disk_lose_what_was_acknowledged(
         await connection.close()
         await inflict(target, "end-sessions")
         async with trial.loaded(target) as load:
-            while load.acknowledged.total() < 200:
-                await asyncio.sleep(0.1)
-            await inflict(target, "kill-postgres")
+            # how much is not on disk at the moment of a kill is chance: with three of them something is
+            for acknowledged in (150, 300, 450):
+                while load.acknowledged.total() < acknowledged:
+                    await asyncio.sleep(0.1)
+                await inflict(target, "kill-postgres")
         await trial.come_to_rest(target, seconds=1)
         assert "I1" in broken(await trial.case(target, answer_seconds=LATE_SECONDS))
 

@@ -124,7 +124,9 @@ def test_a_hundred_thousand_errors_cost_in_proportion_to_ten_thousand(content: s
         assert len(read_errors(schema, root, most=200)) == 200
         return time.process_time() - start
 
-    assert spend(document(content * 100_000)) < 30 * spend(document(content * 10_000))
+    few, many = document(content * 10_000), document(content * 100_000)
+    spend(few)
+    assert min(spend(many) for _ in range(2)) < 40 * min(spend(few) for _ in range(3))
 
 
 def test_a_crowd_of_lawful_elements_is_taken(schema: etree.XMLSchema) -> None:

@@ -29,6 +29,7 @@ from singlewindow.adapters.wire import Credentials, Wire
 from singlewindow.errors import AgencyError, ConfigurationError, SingleWindowError
 from singlewindow.xsd.parser import Element
 from singlewindow.xsd.soap_envelope import MalformedSoap, SoapVersion
+from singlewindow.xsd.wsdl_expressions import Expression
 from singlewindow.xsd.wsdl_replies import open_foreign
 
 
@@ -119,9 +120,9 @@ class DeclaredAdapter:
         """See the port. A task that the reply does not answer, or answers twice differently, is `unknown`."""
         exchange = self._exchange_for(call)
         reply = await self._post(envelope)
-        messages = self._scopes(call, scope_call(call, self._environment))
-        tasks = list(each_task(messages))
-        answers = self._answers.read(self._prove(reply), exchange, tasks, str(call.call_id))
+        asked = [task.task_id for item in call.items for task in item.tasks]
+        named = self._names(call, exchange.sent) if exchange.sent else {str(task_id): task_id for task_id in asked}
+        answers = self._answers.read(self._prove(reply), exchange, named, asked, str(call.call_id))
         return Reply(reply.status, reply.body, answers)
 
     async def ask(self, task_ids: tuple[UUID, ...]) -> tuple[Answer, ...]:
@@ -136,7 +137,8 @@ class DeclaredAdapter:
             outer = self._question(str(len(portion)))
             asked = scope_questions(portion, outer)
             reply = self._prove(await self._post(self._envelope(exchange, outer, (asked,))))
-            answers += self._answers.read(reply, exchange, asked.tasks, str(outer.variables["call_id"]))
+            named = {str(task_id): task_id for task_id in portion}
+            answers += self._answers.read(reply, exchange, named, portion, outer.variables["call_id"])
         return tuple(answers)
 
     async def pull(self, cursor: str, *, limit: int = 100) -> tuple[tuple[Notice, ...], str]:
@@ -191,6 +193,12 @@ class DeclaredAdapter:
 
     def _scopes(self, call: Call, outer: Scope) -> tuple[MessageScopes, ...]:
         return scope_messages(call, outer, self._plans.units)
+
+    def _names(self, call: Call, sent: Expression) -> dict[str, UUID]:
+        """The tasks by what the request calls them."""
+        messages = self._scopes(call, scope_call(call, self._environment))
+        named = ((task.text(sent), task.task_id) for task in each_task(messages))
+        return {name: task_id for name, task_id in named if name is not None and task_id is not None}
 
     def _question(self, count: str, **more: str) -> Scope:
         return Scope({"call_id": str(uuid4()), "environment": self._environment, "count": count, **more})

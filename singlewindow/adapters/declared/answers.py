@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
 from uuid import UUID
@@ -10,7 +10,6 @@ from uuid import UUID
 from singlewindow.adapters.declared.meanings import Meanings, worst
 from singlewindow.adapters.declared.plans import Exchange
 from singlewindow.adapters.declared.replies import ReplyReader, Said, match_answers
-from singlewindow.adapters.declared.scopes import Scope
 from singlewindow.adapters.outcomes import WireReply, refuse_unreadable
 from singlewindow.adapters.port import Answer
 from singlewindow.xsd.parser import Element
@@ -25,9 +24,12 @@ class Answers:
     agency: str
     meanings: Meanings
 
-    def read(self, reply: WireReply, exchange: Exchange, tasks: Sequence[Scope], call_id: str) -> tuple[Answer, ...]:
-        """What a reply says of each task; one that it does not answer is `unknown`."""
-        asked = [task.task_id for task in tasks if task.task_id is not None]
+    def read(
+        self, reply: WireReply, exchange: Exchange, named: Mapping[str, UUID], asked: Sequence[UUID], call_id: str
+    ) -> tuple[Answer, ...]:
+        """What a reply says of each task; one that it does not answer is `unknown`. `named` are the tasks by what the
+        request called them.
+        """
         if exchange.reply is None and _is_success(reply):
             return tuple(Answer(task_id, "acknowledged", str(reply.status)) for task_id in asked)
         opened = _try_to_open(reply.body)
@@ -39,7 +41,7 @@ class Answers:
             said = ()
         if (meaning := worst(one.meaning for one in said)) is not None:
             raise self.meanings.refuse(meaning, reply, f"{said[0].code} {said[0].text}")
-        return match_answers(asked, dict(_names(tasks, exchange)), said)
+        return match_answers(asked, named, said)
 
     def content(self, reply: WireReply) -> Element:
         """The Body's element of a reply that is neither a Fault nor a refusal."""
@@ -89,14 +91,6 @@ class Answers:
 
 def _is_success(reply: WireReply) -> bool:
     return reply.status // 100 == HTTPStatus.OK // 100
-
-
-def _names(tasks: Sequence[Scope], exchange: Exchange) -> Iterator[tuple[str, UUID]]:
-    """What the request called each task, and the task."""
-    for task in tasks:
-        name = str(task.task_id) if exchange.sent is None else task.text(exchange.sent)
-        if name is not None and task.task_id is not None:
-            yield name, task.task_id
 
 
 def _try_to_open(body: bytes) -> ForeignReply | MalformedSoap:

@@ -39,6 +39,11 @@ class BodyMaker:
         """True when what goes out is not the original."""
         return self._stylesheet is not None
 
+    @property
+    def packs(self) -> bool:
+        """True when the document stands there as Base64."""
+        return self._form != "xml"
+
     def check(self, shape: Shape) -> None:
         """Raises ConfigurationError where a document in this form cannot stand."""
         if shape.name != ANY and shape.children:

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from singlewindow.adapters.declared.bodies import BODY, BodyMaker
 from singlewindow.adapters.declared.configuration import Items, Operation
 from singlewindow.adapters.declared.fields import find_place
+from singlewindow.adapters.declared.levels import Field, ItemLevel, Level
 from singlewindow.adapters.declared.reading import AgencyFolder
-from singlewindow.adapters.declared.requests import Field, ItemLevel, Level, RequestPlan
+from singlewindow.adapters.declared.requests import RequestPlan
 from singlewindow.adapters.soap import ServiceDescription
 from singlewindow.adapters.soap_shapes import Shape
 from singlewindow.errors import ConfigurationError
@@ -43,7 +44,7 @@ class RequestCompiler:
         with self.read.blame(*keys, "operation"):
             shape = service.describe(operation.operation)
         known = self.variables.task if operation.items is None else self.variables.call
-        return RequestPlan(
+        plan = RequestPlan(
             service,
             operation.operation,
             self._level(shape.request, operation.fields, operation.items, keys, known),
@@ -52,6 +53,7 @@ class RequestCompiler:
             self.read.agency.namespaces,
             self.maker,
         )
+        return plan.with_stencil()
 
     def _level(
         self, shape: Shape, fields: Mapping[str, str], items: Items | None, keys: Keys, known: Sequence[str]

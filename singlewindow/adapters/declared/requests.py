@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from singlewindow.adapters.declared.bodies import BodyMaker, Packed
 from singlewindow.adapters.declared.fields import WHOLE, Place
+from singlewindow.adapters.declared.levels import Field, ItemLevel, Level
 from singlewindow.adapters.declared.scopes import MessageScopes, Scope, each_task
+from singlewindow.adapters.declared.stencils import Marks, Stencil, Uncut, cut
 from singlewindow.adapters.soap import ServiceDescription
+from singlewindow.errors import ConfigurationError
 from singlewindow.xsd.parser import Element
+from singlewindow.xsd.soap_envelope import write
 from singlewindow.xsd.wsdl_documents import add_header, write_envelope
 from singlewindow.xsd.wsdl_expressions import Expression
 
@@ -23,31 +27,6 @@ class PreparedRequest:
     body: bytes
     record: bytes
     attachments: tuple[bytes, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Field:
-    """A place and what is put there: an expression's value, or (None) the document the request carries."""
-
-    place: Place
-    expression: Expression | None
-
-
-@dataclass(frozen=True, slots=True)
-class Level:
-    """The fields of one element and the repeated elements within it."""
-
-    fields: tuple[Field, ...]
-    items: ItemLevel | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class ItemLevel:
-    """A repeated element, one for `each` task or original."""
-
-    place: Place
-    each: str
-    level: Level
 
 
 class Kept:
@@ -81,11 +60,33 @@ class RequestPlan:
     free: tuple[tuple[str, Expression], ...] = ()
     namespaces: Mapping[str, str] = field(default_factory=dict)
     maker: BodyMaker | None = None
+    stencil: Stencil | None = None
+    soap_headers: Mapping[str, str] = field(default_factory=dict)
+
+    def with_stencil(self) -> RequestPlan:
+        """The same plan, which makes its requests by stencil if they are plain enough."""
+        blocks = Level(self.blocks)
+        try:
+            if self.free:
+                return self  # a header may be absent, and what is around it with it
+            marks = Marks(self.level, blocks)
+            draft = self.service.draft(self.operation, marks.arguments, marks.headers or None)
+            stencil = cut(write(draft.envelope).decode(), self.level, blocks, marks, self.maker)
+        except (Uncut, ConfigurationError):
+            return self
+        return replace(self, stencil=stencil, soap_headers=draft.headers)
 
     def make(self, outer: Scope, messages: tuple[MessageScopes, ...] = ()) -> PreparedRequest:
         """The request for these tasks. Raises ConfigurationError for values that the WSDL does not take, Refused and
         Underivable for an original that gives no request.
         """
+        if self.stencil is not None:
+            top = outer if self.level.items else next(each_task(messages), outer)
+            return PreparedRequest(dict(self.soap_headers), *self.stencil.fill(top, messages))
+        return self.make_by_zeep(outer, messages)
+
+    def make_by_zeep(self, outer: Scope, messages: tuple[MessageScopes, ...] = ()) -> PreparedRequest:
+        """The same request, whatever its shape."""
         kept = Kept()
         top = outer if self.level.items else next(each_task(messages), outer)
         arguments = self._values(self.level, top, kept)

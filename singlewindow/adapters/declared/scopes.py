@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
 from uuid import UUID
 
 from singlewindow.adapters.port import Call, OriginalItem, TaskItem
@@ -25,7 +24,7 @@ PULL_VARIABLES = (*QUESTION_VARIABLES, "cursor", "limit")
 class Scope:
     """One level of a request: the variables, and the message and its declaration where there is one."""
 
-    variables: dict[str, Any]
+    variables: dict[str, str]
     original: Original | None = None
     sha256: str = ""
     task_id: UUID | None = None
@@ -47,7 +46,11 @@ class Scope:
 
     def texts(self, expression: Expression) -> list[str]:
         """All its values; an empty one is none. The message is parsed only for an expression that looks into it."""
-        found = expression.texts(EMPTY if expression.variable else self.context, self.variables)
+        if expression.variable and expression.variable in self.variables:
+            found = [self.variables[expression.variable].strip()]
+        else:
+            context = EMPTY if expression.variable else self.context
+            found = expression.texts(context, self.variables | {"references": reference_nodes(self.given)})
         return [text for text in found if text]
 
     def references(self) -> list[Scope]:
@@ -57,7 +60,7 @@ class Scope:
 
     def parameters(self) -> dict[str, str]:
         """The variables as a stylesheet's parameters: texts only."""
-        return {name: value for name, value in self.variables.items() if isinstance(value, str)}
+        return self.variables
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +118,6 @@ def _scope_task(task: TaskItem, message: Scope, original: Original, unit: Expres
         "task_id": str(task.task_id),
         "ordinal": str(task.ordinal),
         "leg": "" if task.leg is None else str(task.leg),
-        "references": reference_nodes(task.references),
     }
     return Scope(variables, original, message.sha256, task.task_id, unit, task.ordinal, task.references)
 

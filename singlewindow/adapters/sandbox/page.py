@@ -34,11 +34,11 @@ keeps it to that agency. A word wins over the scenario and the weather in what i
 _SCENARIO = """\
 ## Scenario files
 
-`singlewindow sandbox --scenario FILE`, or `SINGLEWINDOW_SANDBOX_SCENARIO=FILE` for `singlewindow up` as well, plays
-what a TOML file says. [Examples](examples/scenarios) are part of the tests. The same seed tells the same story: what
-becomes of a document hangs on the seed, the agency, what is asked and the trader's own reference, and for each failed
-call on the number of the attempt. It hangs neither on ids nor on the order in which documents come. Two things go by
-the clock: outages and load. In a batch the call meets the weather of the reference that sorts first.
+`singlewindow up --scenario FILE`, or `singlewindow sandbox --scenario FILE` for the agencies alone, plays what a TOML
+file says. [Examples](examples/scenarios) are part of the tests. The same seed tells the same story: what becomes
+of a document hangs on the seed, the agency, what is asked and the trader's own reference, and for each failed call
+on the number of the attempt. It hangs neither on ids nor on the order in which documents come. Two things go by the
+clock: outages and load. In a batch the call meets the weather of the reference that sorts first.
 
 `seed` is a text or a whole number. A mistake in the file is named with its table and key, and nothing starts.
 """
