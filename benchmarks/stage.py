@@ -161,7 +161,6 @@ def _environment(servers: Servers, database_url: str, port: int, agencies: int) 
         "LISTEN": f"127.0.0.1:{port}",
         "URL": f"http://127.0.0.1:{port}",
         "AGENCIES_URL": f"http://127.0.0.1:{agencies}",
-        "AGENCY_SECRET": secrets.token_urlsafe(16),
         "SANDBOX_DELAY_MS": "0-0",
         "LOG_LEVEL": "warning",
     }

@@ -12,6 +12,10 @@ Verdict = Literal["acknowledged", "rejected", "retry", "unknown"]
 Idempotency = Literal["item", "call", "none"]
 
 
+NO_ANSWER, UNREADABLE = "no-answer", "unreadable"
+"""Codes of our own for a reply that says of a task nothing that could be read."""
+
+
 @dataclass(frozen=True, slots=True)
 class TaskItem:
     """One declaration to act on within an original: the stable task id, its ordinal and what others gave for it."""
@@ -67,7 +71,8 @@ class Answer:
     """What the agency answered for one task in the SOAP reply.
 
     `acknowledged`: it has the document (a `notice` may already bring a state). `rejected`: it will not take it.
-    `retry`: not now. `unknown`: the answer could not be read for this task.
+    `retry`: not now. `unknown`: it says itself that nobody knows, or the reply could not be read for this task, which
+    the code NO_ANSWER (it is not in it, or twice and differently) or UNREADABLE tells.
     """
 
     task_id: UUID

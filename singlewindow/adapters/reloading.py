@@ -78,7 +78,9 @@ class AgencyReloader:
     async def _look_for_ever(self) -> None:
         while True:
             await asyncio.sleep(self._interval_seconds)
-            await self.look()
+            (outcome,) = await asyncio.gather(self.look(), return_exceptions=True)
+            if isinstance(outcome, Exception):
+                log.error("agencies.look_failed", error=type(outcome).__name__)
 
     async def _reload(self, folder: Path, agency: str, found: Print) -> None:
         try:

@@ -12,7 +12,7 @@ from zeep import Settings
 from zeep.exceptions import Error as ZeepError
 from zeep.wsdl import Document
 
-from singlewindow.adapters.soap_shapes import OperationShape, describe_operation
+from singlewindow.adapters.soap_shapes import OperationShape, Shape, describe_operation
 from singlewindow.errors import ConfigurationError
 from singlewindow.xsd.soap_envelope import NAMESPACES, SoapVersion, http_headers, version_of
 from singlewindow.xsd.wsdl_bindings import Encoding, read_encodings
@@ -112,7 +112,7 @@ class ServiceDescription:
             positional, named = ((arguments,), {}) if isinstance(arguments, str | bytes) else ((), dict(arguments))
             envelope = described.create(*positional, **named, _soapheaders=headers or None).content
         if encoding := self._encodings.get(operation):
-            mark_encoded(envelope, encoding, _part_types(describe_operation(described)))
+            mark_encoded(envelope, encoding, _part_types(describe_operation(described).request))
         return Draft(http_headers(self.version, described.soapaction), envelope)
 
     def draft_reply(self, operation: str, arguments: Mapping[str, Any] | str | bytes) -> Any:
@@ -128,6 +128,9 @@ class ServiceDescription:
             envelope = described.output.serialize(*positional, **named).content
         if described.style == "rpc":
             name_wrapper(envelope, f"{operation}Response")
+        shape = describe_operation(described).reply
+        if (encoding := self._encodings.get(operation)) and shape is not None:
+            mark_encoded(envelope, encoding, _part_types(shape))
         return envelope
 
     def _operation(self, operation: str) -> Any:
@@ -173,8 +176,8 @@ def _choose(path: Path, ports: Mapping[str, list[ServiceDescription]], wanted: P
     return chosen
 
 
-def _part_types(shape: OperationShape) -> dict[str, tuple[str, str]]:
-    return {part.name: (part.type_namespace, part.type) for part in shape.request.children if part.type}
+def _part_types(body: Shape) -> dict[str, tuple[str, str]]:
+    return {part.name: (part.type_namespace, part.type) for part in body.children if part.type}
 
 
 @contextmanager

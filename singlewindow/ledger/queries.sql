@@ -345,8 +345,8 @@ ON CONFLICT (agency, process, minute) DO UPDATE SET calls = excluded.calls, fail
 
 -- name: read_pulses
 -- What all processes counted in the last hour.
-SELECT agency, calls, failed, durations, last_at, last_outcome, last_ms,
-    minute > now() - make_interval(secs => $1) AS recent
+SELECT agency, calls, failed, CASE WHEN minute > now() - make_interval(secs => $1) THEN durations END AS durations,
+    last_at, last_outcome, last_ms, minute > now() - make_interval(secs => $1) AS recent
 FROM agency_pulse ORDER BY last_at
 
 -- name: keep_quarantined

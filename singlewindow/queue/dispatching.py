@@ -19,6 +19,8 @@ from singlewindow.queue.decisions import Decider
 from singlewindow.queue.doubts import Inquiry
 from singlewindow.queue.isolation import Isolation
 from singlewindow.queue.port import (
+    NO_ANSWER,
+    UNREADABLE,
     Adapter,
     Call,
     Claim,
@@ -216,9 +218,14 @@ class AgencyDispatcher:
         await self._record(
             exchange_id, http_status=reply.status, reply=reply.body, words=outcome.words, decisions=decisions
         )
-        if outcome.unknown:
-            tasks = tuple(work.claim.task_id for work in outcome.unknown)
-            why = f"no answer in it for {len(tasks)} of {len(works)} tasks"
+        await self._keep_unanswering(works, exchange_id, reply)
+
+    async def _keep_unanswering(self, works: list[Work], exchange_id: UUID, reply: Reply) -> None:
+        """Quarantine a reply of which something could not be read."""
+        said = {answer.task_id for answer in reply.answers if answer.code not in {NO_ANSWER, UNREADABLE}}
+        tasks = tuple(work.claim.task_id for work in works if work.claim.task_id not in said)
+        if tasks:
+            why = f"nothing that could be read of {len(tasks)} of {len(works)} tasks"
             one = Unreadable(self._adapter.agency, "answer", why, reply.body, reply.status, exchange_id, tasks)
             await keep_unreadable(self._quarantine, one)
 

@@ -10,6 +10,8 @@ from typing import Protocol
 from uuid import UUID
 
 from singlewindow.adapters.port import (
+    NO_ANSWER,
+    UNREADABLE,
     Adapter,
     Answer,
     Call,
@@ -26,6 +28,8 @@ from singlewindow.ledger.tasks import Claim, Decision, Word, Work
 from singlewindow.messages.judgement import ResponseUnit
 
 __all__ = [
+    "NO_ANSWER",
+    "UNREADABLE",
     "Adapter",
     "Answer",
     "Call",

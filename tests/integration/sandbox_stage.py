@@ -25,6 +25,7 @@ from singlewindow.adapters.profiles import builtin_adapters
 from singlewindow.adapters.sandbox.serving import JOURNAL, open_sandbox
 from singlewindow.settings import Settings
 from singlewindow.xsd.soap_envelope import http_headers, open_envelope
+from singlewindow.xsd.soap_faults import SoapFault, write_fault
 from singlewindow.xsd.soap_notices import read_notification, write_notification_reply
 
 SETS = Path(__file__).parents[2] / "singlewindow" / "xsd" / "sets"
@@ -100,13 +101,14 @@ class Heard:
 
 
 class SingleWindow:
-    """Receives what agencies push; refuses everything while `away`."""
+    """Receives what agencies push; refuses everything while `away`, and the next `stop_next` for good."""
 
     def __init__(self) -> None:
         self.heard: list[Heard] = []
         self.authorizations: set[str] = set()
         self.away = False
         self.refused = 0
+        self.stop_next = 0
         app = web.Application(client_max_size=50_000_000)
         app.router.add_post("/soap/agencies/{agency}", self._receive)
         self._server = TestServer(app)
@@ -135,6 +137,10 @@ class SingleWindow:
             self.refused += 1
             return web.Response(status=503)
         message = open_envelope(await request.read())
+        if self.stop_next:
+            self.stop_next -= 1
+            fault = SoapFault("foreign-task", "no task of yours", role="client", retry="stop")
+            return web.Response(status=500, body=write_fault(fault, version="1.1"), content_type="text/xml")
         notification = read_notification(message)
         assert notification.agency == request.match_info["agency"]
         self.authorizations.add(request.headers["Authorization"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -212,6 +213,15 @@ async def test_a_push_in_another_encoding_than_it_says_is_quarantined(stage: Gat
     assert answer.status == 400
     entry = (await quarantined(stage))[0]
     assert entry["reason"].startswith("encoding-mismatch")
+    assert await held_bytes(stage, entry) == body
+
+
+async def test_a_bomb_of_gzip_is_refused_and_kept_as_it_came(stage: GatewayStage) -> None:
+    body = gzip.compress(b" " * 100_000_000)
+    answer = await push(stage, body, version="1.1", **{"Content-Encoding": "gzip"})
+    assert answer.status == 413
+    entry = (await quarantined(stage))[0]
+    assert (entry["reason"].partition(":")[0], entry["bytes"]) == ("too-large", len(body))
     assert await held_bytes(stage, entry) == body
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -11,7 +12,7 @@ from uuid import UUID
 from singlewindow.adapters.declared.configuration import Errors, Meaning, Reply
 from singlewindow.adapters.declared.meanings import Meanings
 from singlewindow.adapters.declared.reading import AgencyFolder
-from singlewindow.adapters.port import Answer, Notice, Verdict
+from singlewindow.adapters.port import NO_ANSWER, UNREADABLE, Answer, Notice, Verdict
 from singlewindow.messages.judgement import Problem, ResponseUnit
 from singlewindow.xsd.parser import Element
 from singlewindow.xsd.soap_envelope import MalformedSoap
@@ -25,6 +26,7 @@ _VERDICTS: dict[Meaning, Verdict] = {
     "stop": "retry",
     "unknown": "unknown",
 }
+_DIGITS = re.compile(r"[0-9]{14}(?:[0-9]{3})?")
 _VALUES = ("item", "payload", "task_id", "call_id", "verdict", "code", "text", "time", "document", "notice_id")
 
 
@@ -88,7 +90,7 @@ class ReplyReader:
         except MalformedSoap as mistake:
             if self.strict:
                 raise
-            return Said(element, named, "unknown", code, mistake.detail, Notice("", None))
+            return Said(element, named, "unknown", UNREADABLE, f"{code} {mistake.detail}".lstrip(), Notice("", None))
 
     def _meaning(self, element: Element, code: str) -> Meaning:
         """Where neither verdict nor code is looked for, an answer's mere presence accepts."""
@@ -179,7 +181,7 @@ def match_answers(asked: Sequence[UUID], names: Mapping[str, UUID], said: Sequen
     for task_id, one in pairs:
         answer = answer_of(task_id, one)
         if found.setdefault(task_id, answer) != answer:
-            found[task_id] = Answer(task_id, "unknown", "no-answer", "the agency answered twice and differently")
+            found[task_id] = Answer(task_id, "unknown", NO_ANSWER, "the agency answered twice and differently")
     return tuple(found.get(task_id) or _unanswered(task_id) for task_id in asked)
 
 
@@ -208,7 +210,7 @@ def _recorded(said: Said) -> ResponseUnit:
 
 
 def _unanswered(task_id: UUID) -> Answer:
-    return Answer(task_id, "unknown", "no-answer", "the reply does not answer this task")
+    return Answer(task_id, "unknown", NO_ANSWER, "the reply does not answer this task")
 
 
 def _digest(named: str, said: Said) -> str:
@@ -218,7 +220,11 @@ def _digest(named: str, said: Said) -> str:
 
 
 def _time(text: str) -> str | None:
-    """ISO 8601 in UTC with microseconds, so that texts compare as times do; None for anything else."""
+    """ISO 8601, or its digits alone (20260302101500, with milliseconds or without), in UTC with microseconds, so that
+    texts compare as times do; None for anything else. A time without a zone is taken for UTC.
+    """
+    if _DIGITS.fullmatch(text):
+        text = f"{text[:8]}T{text[8:14]}.{text[14:] or '0'}"
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:

@@ -16,6 +16,7 @@ from tests.integration.sandbox_stage import (
     Heard,
     Stage,
     ask_control,
+    eventually,
     export_document,
     parcel_document,
     status_of,
@@ -123,3 +124,13 @@ async def test_pushes_name_the_agency_and_its_own_password(sandbox: Stage) -> No
     assert own is not None
     assert own != other
     assert sandbox.window.authorizations == {aiohttp.encode_basic_auth("customs", own)}
+
+
+async def test_what_is_refused_for_good_is_given_up_and_the_next_is_delivered(sandbox: Stage) -> None:
+    refused, heard = uuid4(), uuid4()
+    sandbox.window.stop_next = 1
+    await sandbox.file("order", refused, orderNo="REFUSED")
+    await eventually(lambda: sandbox.window.stop_next == 0, lambda: "not pushed")
+    await sandbox.file("order", heard, orderNo="HEARD")
+    await sandbox.window.hear(heard, "120")
+    assert sandbox.window.said_to(refused) == []
