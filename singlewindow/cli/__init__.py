@@ -30,6 +30,7 @@ COMMANDS = (
     "dead-letters",
     "message-set",
     "doctor",
+    "bench",
 )
 
 for _name in COMMANDS:
