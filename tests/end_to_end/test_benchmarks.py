@@ -6,7 +6,9 @@ import asyncio
 import subprocess
 import sys
 
-from tests.end_to_end.chain import CHECKOUT, Chain
+from benchmarks.documents import RECIPES
+from benchmarks.load import new_mark
+from tests.end_to_end.chain import CHECKOUT, Chain, Client
 
 
 def run(module: str, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -18,6 +20,12 @@ def run(module: str, *arguments: str) -> subprocess.CompletedProcess[str]:
 def test_the_guard_of_intake_and_agencies_holds() -> None:
     ended = run("benchmarks", "--guard", "intake", "agencies")
     assert ended.returncode == 0, ended.stdout + ended.stderr
+
+
+async def test_the_measured_export_goes_through_customs_inspection_and_one_carrier(trader: Client) -> None:
+    declaration = await trader.file_one(RECIPES["road"]().document(1, new_mark()))
+    view = await trader.until_status(declaration, "released")
+    assert {part["agency"] for part in view["parts"]} == {"customs", "inspection", "road"}
 
 
 async def test_bench_tells_what_a_running_gateway_acknowledges(chain: Chain) -> None:
