@@ -116,6 +116,7 @@ def _times(waited: Measured, by_ledger: list[float]) -> Row:
         **{f"p{percent:g} ms": load.percentile_ms(percent) for percent in (50, 90, 99, 100)},
         "p50 ms by the ledger": percentile(by_ledger, 50) * 1e3,
         "p99 ms by the ledger": percentile(by_ledger, 99) * 1e3,
+        "refused": load.refused,
         "unanswered": load.unanswered,
         **{f"{role} µs": micros for role, micros in _costs(waited).items()},
         **describe_driver([load]),
