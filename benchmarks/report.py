@@ -56,8 +56,8 @@ def _machine(results: Mapping[str, Mapping[str, Any]]) -> str:
     loads = [one["machine"]["load_average_before"] for one in results.values()]
     return (
         f"Machine: {told['processor']}, {told['cores']} cores, {told['memory_gb']} GB, {told['system']}, "
-        f"Python {told['python']}. Commit {', '.join(commits)}, {', '.join(days)}; form: {', '.join(forms)}; load average "
-        f"before the questions {min(loads):.1f} to {max(loads):.1f}.\n"
+        f"Python {told['python']}. Commit {', '.join(commits)}; {', '.join(days)}; form: {', '.join(forms)}; "
+        f"load average before the questions {min(loads):.1f} to {max(loads):.1f}.\n"
     )
 
 
