@@ -16,6 +16,7 @@ DIGITS = 8
 UNITS = 100
 
 _HOLE = "{number}"
+_INSPECTION = "<Inspection><Requested>true</Requested></Inspection>"
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +93,8 @@ def orders() -> Recipe:
 
 def road() -> Recipe:
     """One export declaration with one leg by road: customs, inspection and one carrier decide on it."""
-    return _cut(_with_holes(_sample("export-1", "road"), "MessageIdentification", "LRN"))
+    asked = _sample("export-1", "road").replace("</GoodsItem>", f"{_INSPECTION}</GoodsItem>", 1)
+    return _cut(_with_holes(asked, "MessageIdentification", "LRN"))
 
 
 RECIPES: dict[str, Callable[[], Recipe]] = {

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import json
+import math
 import sys
 import time
 from array import array
@@ -49,8 +50,12 @@ class Tally:
             self.counts["retry_after"] += b"\r\nretry-after:" in answer.head
             self.refusals.append(latency)
         else:
-            self.counts["unexpected"] += 1
-            self.first_surprise = self.first_surprise or f"{answer.status} {answer.body[:400]!r}"
+            self.surprise(f"{answer.status} {answer.body[:400]!r}")
+
+    def surprise(self, what: str) -> None:
+        """Count something that was not expected; the first is remembered."""
+        self.counts["unexpected"] += 1
+        self.first_surprise = self.first_surprise or what
 
 
 class Run:
@@ -88,7 +93,7 @@ class Run:
         """Documents leave at their times, whatever came back; those that find no connection wait, and it counts."""
         self.started = time.perf_counter()
         due, last = self.started, self.started + self._plan.seconds
-        while due < last and self._more():
+        while due < last and self.sent + len(self._overdue) < (self._plan.documents or math.inf):
             now = time.perf_counter()
             while due <= now and due < last:
                 self._dispatch(due, now)
@@ -142,7 +147,11 @@ class Run:
 
     def _connected(self, connecting: asyncio.Task[Connection]) -> None:
         self._connecting.discard(connecting)
-        self._free(connecting.result())
+        if connecting.exception() is None:
+            self._free(connecting.result())
+        else:
+            self._open -= 1
+            self.tally.surprise(f"cannot connect: {connecting.exception()}")
 
     async def _connect(self) -> Connection:
         host, port = self._address
@@ -168,8 +177,7 @@ class Run:
         self._open -= 1
         if connection.waiting:
             self._waiting -= 1
-            self.tally.counts["unexpected"] += 1
-            self.tally.first_surprise = self.tally.first_surprise or "a connection closed instead of an answer"
+            self.tally.surprise("a connection closed instead of an answer")
         elif connection in self._idle:
             self._idle.remove(connection)
 

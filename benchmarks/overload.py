@@ -10,7 +10,7 @@ from benchmarks.load import Load, describe_driver, drive, percentile
 from benchmarks.processes import rss_bytes
 from benchmarks.results import Form, Result, Row
 from benchmarks.series import timeline
-from benchmarks.stage import running_servers, running_stage
+from benchmarks.stage import Measured, measure, running_servers, running_stage
 
 SECONDS = {"quick": 3.0, "full": 20.0, "long": 60.0}
 WARM_SECONDS = 1.0
@@ -21,17 +21,27 @@ def run(form: Form) -> Result:
     """One row: capacity, goodput and refusals."""
     with running_servers() as servers, running_stage(servers) as stage:
         drive(stage.plan("inventory", WARM_SECONDS))
-        capacity = drive(stage.plan("inventory", SECONDS[form]))
-        before = rss_bytes(*stage.gateways)
-        held: list[int] = []
-        plan = stage.plan("inventory", SECONDS[form], rate=capacity.rate * 2, connections=CONNECTIONS)
-        load = drive(plan, lambda: held.append(rss_bytes(*stage.gateways)))
-    lines = {"capacity, closed loop": capacity.timeline, "goodput at twice that": load.timeline}
-    row = _describe(capacity, load, before / 1e6, [size / 1e6 for size in held])
+        usual = measure(stage, stage.plan("inventory", SECONDS[form]))
+        held = [rss_bytes(*stage.gateways) / 1e6]
+        plan = stage.plan("inventory", SECONDS[form], rate=usual.load.rate * 2, connections=CONNECTIONS)
+        twice = measure(stage, plan, lambda: held.append(rss_bytes(*stage.gateways) / 1e6))
+    lines = {"capacity, closed loop": usual.load.timeline, "goodput at twice that": twice.load.timeline}
+    row = _describe(usual.load, twice.load) | _describe_gateway(usual, twice, held)
     return Result([row], {"goodput": timeline("declarations acknowledged a second", lines)})
 
 
-def _describe(capacity: Load, load: Load, before: float, held: list[float]) -> Row:
+def _describe_gateway(usual: Measured, twice: Measured, held: list[float]) -> Row:
+    """Memory, and what a refusal costs once what was taken is paid for as usual."""
+    left = twice.cpu["gateway"] * 1e6 - twice.load.taken * usual.micros("gateway")
+    return {
+        "gateway MB before": held[0],
+        "gateway MB at most": max(held),
+        "gateway µs a declaration": usual.micros("gateway"),
+        "gateway µs a refusal": left / max(twice.load.refused, 1),
+    }
+
+
+def _describe(capacity: Load, load: Load) -> Row:
     in_time = sum(load.timeline[: int(load.seconds)])
     return {
         "capacity/s": capacity.rate,
@@ -44,7 +54,5 @@ def _describe(capacity: Load, load: Load, before: float, held: list[float]) -> R
         "refused p99 ms": percentile(load.refusals, 99) * 1e3,
         "refused with Retry-After": load.retry_after,
         "unanswered": load.unanswered,
-        "gateway MB before": before,
-        "gateway MB at most": max(held, default=before),
         **describe_driver([load]),
     }

@@ -52,11 +52,12 @@ def _machine(results: Mapping[str, Mapping[str, Any]]) -> str:
     told = next(iter(results.values()))["machine"]
     forms = sorted({one["form"] for one in results.values()})
     days = sorted({one["machine"]["measured_at"][:10] for one in results.values()})
+    commits = sorted({one["machine"]["commit"] for one in results.values()})
     loads = [one["machine"]["load_average_before"] for one in results.values()]
     return (
         f"Machine: {told['processor']}, {told['cores']} cores, {told['memory_gb']} GB, {told['system']}, "
-        f"Python {told['python']}. Commit {told['commit']}, {', '.join(days)}; form: {', '.join(forms)}; load average "
-        f"before the questions {min(loads):.1f} to {max(loads):.1f}.\n"
+        f"Python {told['python']}. Commit {', '.join(commits)}; {', '.join(days)}; form: {', '.join(forms)}; "
+        f"load average before the questions {min(loads):.1f} to {max(loads):.1f}.\n"
     )
 
 

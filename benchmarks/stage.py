@@ -14,7 +14,7 @@ import tempfile
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -95,10 +95,10 @@ class Measured:
         return self.cpu[role] / max(self.load.declarations, 1) * 1e6
 
 
-def measure(stage: Stage, plan: Plan) -> Measured:
-    """Drive a plan and take the costs of the whole of it."""
+def measure(stage: Stage, plan: Plan, sample: Callable[[], None] | None = None) -> Measured:
+    """Drive a plan and take the costs of the whole of it; meanwhile call `sample` now and then."""
     before = stage.costs()
-    load = drive(plan)
+    load = drive(plan, sample)
     after = stage.costs()
     cpu = {role: after[role] - before[role] for role in after}
     return Measured(load, {**cpu, "load driver": load.cpu_seconds})

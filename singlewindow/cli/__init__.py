@@ -31,6 +31,7 @@ COMMANDS = (
     "message-set",
     "adapter",
     "doctor",
+    "bench",
 )
 
 for _name in COMMANDS:

@@ -103,3 +103,10 @@ def test_every_bound_and_goal_asks_a_question_there_is() -> None:
 
 def test_a_goal_that_was_not_measured_is_not_called_met() -> None:
     assert all(measured(goal, {}).met is None for goal in GOALS)
+
+
+def test_a_goal_missed_by_a_driver_that_was_the_bottleneck_is_not_judged() -> None:
+    row = {"messages": "single", "declarations/s": 1.0, "driver was the bottleneck": True}
+    found = measured(GOALS[0], {"intake": {"rows": [row]}})
+    assert found.met is None
+    assert "driver" in found.words
