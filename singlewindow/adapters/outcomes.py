@@ -172,9 +172,11 @@ def refuse_unproven(agency: str, reply: WireReply, why: str) -> ReplyRefused:
     """The error for a reply without the proof that the agency must give. Nothing it says counts, not even its status:
     whoever sent it, the agency may have acted.
     """
-    return ReplyRefused(
+    refused = ReplyRefused(
         f"{agency} {_UNPROVEN.text} (HTTP {reply.status}): {why}", _UNPROVEN, reply, retry_after_seconds=None
     )
+    refused.unreadable = True
+    return refused
 
 
 def _outcome_of_status(status: int) -> Outcome:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from singlewindow.adapters.declared import page as agency_page
 from singlewindow.adapters.sandbox import page as sandbox_page
 from singlewindow.messages import lifecycle_page
 
@@ -13,6 +14,10 @@ CHECKOUT = Path(__file__).resolve().parents[2]
 
 def test_the_lifecycle_page_is_generated_from_the_table() -> None:
     assert (CHECKOUT / "docs" / "lifecycle.md").read_text("utf-8") == lifecycle_page.render()
+
+
+def test_the_page_of_agency_toml_is_generated_from_its_tables() -> None:
+    assert (CHECKOUT / "docs" / "agency.md").read_text("utf-8") == agency_page.render()
 
 
 def test_the_sandbox_page_is_generated_from_its_tables() -> None:
