@@ -64,6 +64,7 @@ class Database:
                     command_timeout=self._timeout,
                     timeout=self._timeout,
                     init=_prepare_connection,
+                    reset=_leave_session,
                     server_settings={"application_name": "singlewindow", "jit": "off"},
                 )
 
@@ -129,6 +130,12 @@ async def _prepare_connection(connection: asyncpg.Connection[Any]) -> None:
         encoder=lambda value: orjson.dumps(value).decode(),
         decoder=orjson.loads,
     )
+
+
+async def _leave_session(_connection: asyncpg.Connection[Any]) -> None:
+    """Nothing: what was open was rolled back before this is called, and no statement of ours leaves anything in a
+    session. What asyncpg would send to undo that costs a round trip with every use, a fifth of a clearance's.
+    """
 
 
 @contextmanager
