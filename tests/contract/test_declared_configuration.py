@@ -124,3 +124,18 @@ def test_a_route_to_an_agency_without_an_adapter_is_refused_when_the_set_is_load
     said = r"message-set\.toml: route\[1\] \(assess\): no adapter is connected for the agency revenue; connected: air"
     with pytest.raises(ConfigurationError, match=said):
         load_catalogue(SETS, known - {"revenue"})
+
+
+def test_a_password_that_stands_in_agency_toml_is_refused_without_being_repeated(tmp_path: Path) -> None:
+    told = 'mode = "pulled"\ncredential = { username = "u", password = 271828 }'
+    with pytest.raises(ConfigurationError, match="password") as refused:
+        DeclaredAdapter(change(tmp_path, "harbour", 'mode = "pulled"', told))
+    assert "271828" not in str(refused.value)
+
+
+def test_what_is_attached_cannot_be_signed(tmp_path: Path) -> None:
+    folder = change(tmp_path, "harbour", 'body = "base64"', 'body = "mtom"')
+    with (folder / "agency.toml").open("a", encoding="utf-8") as file:
+        file.write('[security.signature]\ncertificate = "ours.pem"\nkey = "file:ours.key"\n')
+    with pytest.raises(ConfigurationError, match='"mtom" cannot be signed'):
+        DeclaredAdapter(folder)

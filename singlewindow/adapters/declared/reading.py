@@ -171,8 +171,9 @@ def _describe(path: Path, error: Any) -> str:
         case "missing":
             return f"{place}: {key} is missing"
         case _:
-            # what stands in [security] may be a secret that should not be there
-            shown = "" if "security" in error["loc"] else f" (it is {error['input']!r})"
+            # what stands there may be a secret that should not
+            is_secret = not {"security", "credential"}.isdisjoint(error["loc"])
+            shown = "" if is_secret else f" (it is {error['input']!r})"
             return f"{place}: {key}: {error['msg'].removeprefix('Input ')}{shown}"
 
 
