@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import shutil
 from pathlib import Path
 
@@ -99,3 +100,15 @@ def test_a_folder_with_fixed_addresses_is_certified_where_these_are(tmp_path: Pa
     assert subject.service_url == "http://revenue.example"
     adapter = subject.connect("http://127.0.0.1:7", deadline_seconds=1)
     assert adapter.prepare(subject.specimen.make_call("new")).url == "http://127.0.0.1:7/rpc"
+
+
+async def test_the_stub_repeats_its_first_answer_whenever_it_is_asked() -> None:
+    async with open_stubbed(AGENCIES / "fiscal") as subject:
+        adapter, call = subject.connect(subject.service_url, deadline_seconds=5), subject.specimen.make_call("fiscal")
+        first = await adapter.send(adapter.prepare(call), call)
+        await asyncio.sleep(1.1)  # its times are in whole seconds: another one has begun
+        later = await adapter.send(adapter.prepare(call), call)
+        await adapter.close()
+    assert later.answers == first.answers
+    assert first.answers[0].notice is not None
+    assert first.answers[0].notice.said[0].time is not None

@@ -221,11 +221,11 @@ async def test_a_frozen_valkey_is_done_without_and_used_again_later(
 
 async def test_announcing_costs_the_caller_nothing_while_valkey_is_frozen(redis_url: str, valkey: Redis) -> None:
     async with ReadyStreams(redis_url, timeout_seconds=0.1) as streams:
-        await valkey.client_pause(1000)
+        await valkey.client_pause(3000)
         began = time.monotonic()
         for _ in range(1000):
             streams.announce([("sea", UUID(int=1))])
-        assert time.monotonic() - began < 0.5
+        assert time.monotonic() - began < 2.0
         began = time.monotonic()
         assert await streams.take("sea", limit=10, wait_seconds=0.1) == []
         assert time.monotonic() - began < 0.9

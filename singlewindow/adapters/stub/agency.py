@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 
 from singlewindow.adapters.declared.bodies import BODY
@@ -52,7 +53,7 @@ class StubAgency:
 
     folder: Path
     taken: list[tuple[str, bytes]] = field(default_factory=list)
-    _said: dict[str, str] = field(default_factory=dict)
+    _said: dict[str, Said] = field(default_factory=dict)
     _served: list[Served] = field(default_factory=list)
     _agency: Agency = field(init=False)
 
@@ -108,21 +109,22 @@ class StubAgency:
         codes = choose_codes(self._agency, served.table.reply or Reply())
         for name, element in _tasks(served.table, content):
             if served.role == "status":
-                yield self._say(name, self._said.get(name) or codes.retry)
+                yield self._said.get(name) or self._say(name, codes.retry)
             else:
-                yield self._say(name, self._take(name, element, codes))
+                yield self._take(name, element, codes)
 
     def _say(self, name: str, code: str, serial: str = "") -> Said:
-        return Said(name, code, serial, decided=code in self._agency.outcomes.states)
+        now = datetime.now(UTC).isoformat(timespec="seconds")
+        return Said(name, code, now, serial, decided=code in self._agency.outcomes.states)
 
-    def _take(self, name: str, element: Element, codes: Codes) -> str:
-        """The code for a task; what deduplicates answers as it did before, by the document where no task is named."""
+    def _take(self, name: str, element: Element, codes: Codes) -> Said:
+        """What is said of a task; what deduplicates says what it said, by the document where no task is named."""
         document = b"\n".join(documents_in(element))
         known = name or hashlib.sha256(document).hexdigest()
         if self._agency.idempotency == "item" and known in self._said:
             return self._said[known]
         refused = REJECT in document and bool(codes.rejected)
-        self._said[known] = codes.rejected if refused else codes.accepted
+        self._said[known] = self._say(name, codes.rejected if refused else codes.accepted)
         if not refused:
             self.taken.append((name, document))
         return self._said[known]

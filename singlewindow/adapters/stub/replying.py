@@ -6,7 +6,6 @@ import gzip
 from base64 import b64encode
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
 from singlewindow.adapters.declared.configuration import Reply
 from singlewindow.adapters.stub.choosing import read_steps
@@ -20,12 +19,14 @@ _PAYLOAD = b"<answer/>"
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """One answer: what the task is called, and the agency's code. `serial` is the notice's own id, `decided` says that
-    the code is a decision, which comes with the agency's numbers.
+    """One answer: what the task is called, the agency's code and its time.
+
+    `serial` is the notice's own id; `decided`: the code is a decision, which comes with the agency's numbers.
     """
 
     name: str
     code: str
+    at: str
     serial: str = ""
     decided: bool = False
 
@@ -53,12 +54,11 @@ def _write_all(start: Element, reply: Reply, namespaces: Mapping[str, str], said
 
 def _texts(reply: Reply, one: Said) -> list[tuple[str, str]]:
     """Path and text of everything that is read of an answer; the text of the whole element is written first."""
-    now = datetime.now(UTC).isoformat(timespec="seconds")
     told: dict[str | None, str] = {
         reply.text: _WORDS,
         reply.code: one.code,
         reply.verdict: one.code,
-        reply.time: now,
+        reply.time: one.at,
         reply.task_id: one.name,
         reply.notice_id: one.serial or one.name,
         **dict.fromkeys(reply.numbers.values() if one.decided else (), f"STUB-{one.name[:8] or '1'}"),
