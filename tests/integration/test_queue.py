@@ -221,14 +221,15 @@ async def test_a_frozen_valkey_is_done_without_and_used_again_later(
 
 async def test_announcing_costs_the_caller_nothing_while_valkey_is_frozen(redis_url: str, valkey: Redis) -> None:
     async with ReadyStreams(redis_url, timeout_seconds=0.1) as streams:
-        await valkey.client_pause(3000)
+        await valkey.client_pause(1500)
         began = time.monotonic()
         for _ in range(1000):
             streams.announce([("sea", UUID(int=1))])
-        assert time.monotonic() - began < 2.0
+        assert time.monotonic() - began < 1.2
         began = time.monotonic()
         assert await streams.take("sea", limit=10, wait_seconds=0.1) == []
         assert time.monotonic() - began < 0.9
+    await asyncio.wait_for(valkey.ping(), 10)  # the others find it as it was
 
 
 async def test_an_entry_is_given_to_one_taker_only(redis_url: str) -> None:
