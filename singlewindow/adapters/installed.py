@@ -52,12 +52,6 @@ def read_declared(settings: Settings, folder: Path) -> DeclaredAdapter:
     return DeclaredAdapter(folder, agencies_url=settings.agencies_url, environment=settings.environment)
 
 
-def declared_adapters(settings: Settings) -> dict[Path, DeclaredAdapter]:
-    """An adapter for every folder of the operator's. Raises ConfigurationError."""
-    folders = agency_folders(settings.agencies) if settings.agencies else ()
-    return {folder: read_declared(settings, folder) for folder in folders}
-
-
 def _declared(settings: Settings) -> Iterator[tuple[str, Adapter]]:
     for folder in agency_folders(settings.agencies) if settings.agencies else ():
         yield str(folder), read_declared(settings, folder)

@@ -163,10 +163,6 @@ FROM part p JOIN declaration d ON d.id = p.declaration_id JOIN message m ON m.id
     LEFT JOIN derived x ON x.message_id = m.id
 WHERE p.id = ANY($1::uuid[]) ORDER BY d.message_id, d.ordinal
 
--- name: read_bodies
--- The bytes of these bodies.
-SELECT id, content FROM body WHERE id = ANY($1::uuid[])
-
 -- name: read_document
 -- The message a declaration came in, as received, and the XML that JSON was judged as.
 SELECT m.message_set, b.content, x.content AS derived

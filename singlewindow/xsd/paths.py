@@ -15,12 +15,12 @@ def clark(path: str, namespace: str) -> str:
 
 def find_below(element: Element, path: str, namespace: str) -> Element | None:
     """The first element at a path of children; a fifth of what lxml's `find` takes."""
-    return next(_descend(element, _tags(path, namespace)), None)
+    return next(descend(element, _tags(path, namespace)), None)
 
 
 def find_all_below(element: Element, path: str, namespace: str) -> list[Element]:
     """Every element at a path of children, in document order."""
-    return list(_descend(element, _tags(path, namespace)))
+    return list(descend(element, _tags(path, namespace)))
 
 
 def text_below(element: Element, path: str, namespace: str) -> str:
@@ -34,16 +34,15 @@ def _tags(path: str, namespace: str) -> tuple[str, ...]:
     return tuple(qualify(step, namespace) for step in path.split("/") if step != ".")
 
 
-def _descend(element: Element, tags: tuple[str, ...]) -> Iterator[Element]:
+def descend(element: Element, tags: tuple[str, ...]) -> Iterator[Element]:
+    """Every element that these Clark names of children lead to, in document order; none lead to the element itself."""
     if not tags:
         yield element
-        return
-    first, *rest = tags
-    for child in element.iterchildren(first):
-        if rest:
-            yield from _descend(child, tuple(rest))
-        else:
-            yield child
+    elif len(tags) == 1:
+        yield from element.iterchildren(tags[0])
+    else:
+        for child in element.iterchildren(tags[0]):
+            yield from descend(child, tags[1:])
 
 
 def qualify(step: str, namespace: str) -> str:

@@ -13,7 +13,6 @@ from lxml import etree
 
 from singlewindow.xsd.parser import Element, parse
 from singlewindow.xsd.soap_envelope import MalformedSoap
-from singlewindow.xsd.soap_envelope import write as write_envelope
 from singlewindow.xsd.wsdl_replies import open_foreign
 
 Step = tuple[str, str]
@@ -105,19 +104,3 @@ def put_document(element: Element, document: bytes) -> Element:
     element.text = None
     element.append(root)
     return root
-
-
-__all__ = [
-    "Asked",
-    "Step",
-    "body_of",
-    "children_at",
-    "open_element",
-    "put_document",
-    "put_text",
-    "reach",
-    "read_call",
-    "repeat",
-    "text_at",
-    "write_envelope",
-]

@@ -113,11 +113,6 @@ def write_empty_envelope(version: SoapVersion) -> bytes:
     return write(start_envelope(version, None)[0])
 
 
-def write_answer(envelope: Element) -> bytes:
-    """The bytes of an envelope."""
-    return write(envelope)
-
-
 def add_header(envelope: Element, path: str, value: str, namespaces: Mapping[str, str]) -> None:
     """Put a value into the envelope's Header, under elements named by a path such as `ag:Caller/ag:id`.
 

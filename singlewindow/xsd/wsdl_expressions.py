@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +11,7 @@ from lxml import etree
 
 from singlewindow.errors import ConfigurationError
 from singlewindow.xsd.parser import Element
+from singlewindow.xsd.paths import descend
 
 _VARIABLE = re.compile(r"\$([\w.-]+)")
 _CHILDREN = re.compile(r"(?:(?:[A-Za-z_][\w-]*:)?[A-Za-z_][\w-]*/)*(?:[A-Za-z_][\w-]*:)?[A-Za-z_][\w-]*")
@@ -32,7 +33,7 @@ class Expression:
     def text(self, context: Element, variables: Mapping[str, Any] | None = None) -> str | None:
         """The value: of several nodes the first one's, without white space around it."""
         if self.steps:
-            first = next(_descend(context, self.steps), None)
+            first = next(descend(context, self.steps), None)
             return None if first is None else _write(first)
         found = self.texts(context, variables)
         return found[0] if found else None
@@ -48,7 +49,7 @@ class Expression:
     def elements(self, context: Element) -> list[Element]:
         """The elements found."""
         if self.steps:
-            return list(_descend(context, self.steps))
+            return list(descend(context, self.steps))
         value = self.compiled(context)
         return [one for one in value if isinstance(one, etree._Element)] if isinstance(value, list) else []  # noqa: SLF001 - lxml has no public name
 
@@ -93,14 +94,6 @@ def _steps(source: str, namespaces: Mapping[str, str]) -> tuple[str, ...]:
 
 def _tag(prefix: str, name: str, namespaces: Mapping[str, str]) -> str:
     return f"{{{namespaces[prefix]}}}{name}" if prefix else name
-
-
-def _descend(context: Element, steps: tuple[str, ...]) -> Iterator[Element]:
-    for child in context.iterchildren(steps[0]):
-        if len(steps) == 1:
-            yield child
-        else:
-            yield from _descend(child, steps[1:])
 
 
 def _write(value: Any) -> str:

@@ -16,8 +16,7 @@ from singlewindow.adapters.soap import ServiceDescription
 from singlewindow.errors import AgencyError, ConfigurationError
 from singlewindow.keys import make_agency_password
 from singlewindow.settings import Settings
-from singlewindow.xsd.soap_envelope import MalformedSoap
-from singlewindow.xsd.wsdl_documents import write_answer
+from singlewindow.xsd.soap_envelope import MalformedSoap, write
 from tests.contract.declared_stage import AGENCIES
 from tests.contract.pushing_stage import ENVIRONMENT, PASSWORD, SOAP, USER, news, pushing_harbour
 
@@ -156,7 +155,7 @@ def test_times_compare_as_texts_whatever_their_zone_and_form() -> None:
 def test_an_encoded_reply_names_its_types() -> None:
     service = ServiceDescription.read(AGENCIES / "revenue" / "revenue.wsdl")
     values = {"decision": {"code": 0, "reason": "words", "entry": "E-1"}}
-    envelope = etree.fromstring(write_answer(service.draft_reply("file", values)))
+    envelope = etree.fromstring(write(service.draft_reply("file", values)))
     (content,) = envelope.iterfind("{*}Body/*")
     assert etree.QName(content).localname == "fileResponse"
     assert any(str(name).endswith("}encodingStyle") for name in content.attrib)

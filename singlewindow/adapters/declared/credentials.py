@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import os
-import stat
 from pathlib import Path
 
 from singlewindow.adapters.declared.configuration import Agency
+from singlewindow.adapters.security.configuration import FROM_ENVIRONMENT, FROM_FILE
+from singlewindow.adapters.security.references import read_secret
 from singlewindow.errors import ConfigurationError
 from singlewindow.keys import agency_password
-
-ENVIRONMENT, FILE = "env:", "file:"
 
 
 def check_reference(reference: str, place: str) -> None:
     """Raises ConfigurationError, which does not repeat it, for a secret that stands there itself."""
-    if not reference.startswith((ENVIRONMENT, FILE)):
+    if not reference.startswith((FROM_ENVIRONMENT, FROM_FILE)):
         raise ConfigurationError(f'{place}: a secret is named by reference, "env:NAME" or "file:PATH"')
 
 
@@ -30,26 +28,6 @@ def push_credential(agency: Agency, folder: Path, keys: Path) -> tuple[str, str]
             raise ConfigurationError(f"{agency.name} has no password to push with")
         return agency.name, password
     username = given.username or agency.name
-    if username.startswith((ENVIRONMENT, FILE)):
-        username = _read(username, folder)
-    return username, _read(given.password, folder)
-
-
-def _read(reference: str, folder: Path) -> str:
-    """The secret behind a reference. Raises ConfigurationError that names the reference alone."""
-    if reference.startswith(ENVIRONMENT):
-        text = os.environ.get(reference.removeprefix(ENVIRONMENT), "")
-    else:
-        text = _read_file(folder / reference.removeprefix(FILE), reference)
-    if not text:
-        raise ConfigurationError(f"{reference}: there is nothing there")
-    return text
-
-
-def _read_file(path: Path, reference: str) -> str:
-    try:
-        if path.stat().st_mode & stat.S_IRWXO:
-            raise ConfigurationError(f"{reference}: everybody may open it; take the rights of others away (chmod o=)")
-        return path.read_text("utf-8").strip("\r\n")
-    except (OSError, UnicodeDecodeError):
-        raise ConfigurationError(f"{reference}: it cannot be read") from None  # the cause may show the bytes
+    if username.startswith((FROM_ENVIRONMENT, FROM_FILE)):
+        username = read_secret(username, folder).text
+    return username, read_secret(given.password, folder).text

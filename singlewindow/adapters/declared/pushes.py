@@ -12,8 +12,8 @@ from singlewindow.adapters.declared.fields import WHOLE, Place, find_place
 from singlewindow.adapters.declared.reading import AgencyFolder
 from singlewindow.adapters.soap import ServiceDescription
 from singlewindow.errors import ConfigurationError
-from singlewindow.xsd.soap_envelope import SoapVersion, http_headers
-from singlewindow.xsd.wsdl_documents import EMPTY, write_answer, write_empty_envelope
+from singlewindow.xsd.soap_envelope import SoapVersion, http_headers, write
+from singlewindow.xsd.wsdl_documents import EMPTY, write_empty_envelope
 from singlewindow.xsd.wsdl_expressions import Expression, compile_expression
 
 VARIABLES = ("accepted",)
@@ -46,7 +46,7 @@ class PushReply:
         if self.service.describe(self.operation).reply is None:
             return HttpAnswer(HTTPStatus.ACCEPTED, {}, b"")
         envelope = self.service.draft_reply(self.operation, self._values(str(accepted)))
-        return HttpAnswer(HTTPStatus.OK, http_headers(self.version), write_answer(envelope))
+        return HttpAnswer(HTTPStatus.OK, http_headers(self.version), write(envelope))
 
     def _values(self, accepted: str) -> dict[str, Any] | str:
         arguments: dict[str, Any] = {}

@@ -81,14 +81,12 @@ class RequestPlan:
         Underivable for an original that gives no request.
         """
         if self.stencil is not None:
-            top = outer if self.level.items else next(each_task(messages), outer)
-            return PreparedRequest(dict(self.soap_headers), *self.stencil.fill(top, messages))
+            return PreparedRequest(dict(self.soap_headers), *self.stencil.fill(self._top(outer, messages), messages))
         return self.make_by_zeep(outer, messages)
 
     def make_by_zeep(self, outer: Scope, messages: tuple[MessageScopes, ...] = ()) -> PreparedRequest:
         """The same request, whatever its shape."""
-        kept = Kept()
-        top = outer if self.level.items else next(each_task(messages), outer)
+        kept, top = Kept(), self._top(outer, messages)
         arguments = self._values(self.level, top, kept)
         if self.level.items and isinstance(arguments, dict):
             self._fill_items(arguments, self.level.items, messages, kept)
@@ -98,6 +96,10 @@ class RequestPlan:
             if (text := top.text(expression)) is not None:
                 add_header(draft.envelope, path, text, self.namespaces)
         return PreparedRequest(draft.headers, *kept.write(draft.envelope), tuple(kept.attachments))
+
+    def _top(self, outer: Scope, messages: tuple[MessageScopes, ...]) -> Scope:
+        """What is spoken of above all items: the call, or the one task where there are no items."""
+        return outer if self.level.items else next(each_task(messages), outer)
 
     def _fill_items(
         self, arguments: dict[str, Any], items: ItemLevel, messages: Iterable[MessageScopes], kept: Kept

@@ -19,8 +19,8 @@ from singlewindow.adapters.stub.replying import Said, write_said
 from singlewindow.adapters.stub.unpacking import documents_in
 from singlewindow.errors import ConfigurationError
 from singlewindow.xsd.parser import Element
-from singlewindow.xsd.soap_envelope import MalformedSoap, http_headers
-from singlewindow.xsd.wsdl_answers import body_of, children_at, put_text, read_call, text_at, write_envelope
+from singlewindow.xsd.soap_envelope import MalformedSoap, http_headers, write
+from singlewindow.xsd.wsdl_answers import body_of, children_at, put_text, read_call, text_at
 
 REJECT = b"REJECT"
 """A document that holds this word is refused, where agency.toml knows a code that refuses."""
@@ -88,7 +88,7 @@ class StubAgency:
         content = body_of(envelope, (shape.reply.namespace, shape.reply.name))
         write_said(content, served.table.reply, self._agency.namespaces, said)
         self._tell_cursor(served, asked.content, content)
-        return Answered(http_headers(served.service.version), write_envelope(envelope))
+        return Answered(http_headers(served.service.version), write(envelope))
 
     def count(self, references: Sequence[str]) -> int:
         """How many documents that hold one of these references took effect."""
