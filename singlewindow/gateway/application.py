@@ -32,8 +32,18 @@ from singlewindow.gateway.connections import Connections
 from singlewindow.gateway.disk_watch import DiskWatch
 from singlewindow.gateway.in_flight import InFlight
 from singlewindow.gateway.metrics import Metrics
-from singlewindow.gateway.parts import CONNECTIONS, IN_FLIGHT, METRICS, PARTS, STOPPING, TRADER, GatewayParts
+from singlewindow.gateway.parts import (
+    CONNECTIONS,
+    IN_FLIGHT,
+    METRICS,
+    PARTS,
+    SETTLEMENTS,
+    STOPPING,
+    TRADER,
+    GatewayParts,
+)
 from singlewindow.gateway.problems import Handler, answer_problems
+from singlewindow.gateway.settlements import Settlements
 
 DRAIN_SECONDS = 20.0
 """How long filings may still run after the last connection has ended."""
@@ -121,6 +131,7 @@ def build_application(parts: GatewayParts) -> web.Application:
     application[PARTS] = parts
     application[METRICS] = Metrics()
     application[STOPPING] = asyncio.Event()
+    application[SETTLEMENTS] = Settlements(parts.bus, parts.reader.settled_among, application[STOPPING])
     _limit_intake(application, parts)
     application.cleanup_ctx.append(_drain)
     for route in ROUTES:

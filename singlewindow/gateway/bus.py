@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Self
@@ -54,7 +55,7 @@ class Bus:
     def __init__(self, redis_url: str | None, *, timeout_seconds: float = 0.1) -> None:
         self._redis_url, self._timeout = redis_url, timeout_seconds
         self._origin = os.urandom(16)
-        self._waiting: dict[UUID, set[News]] = {}
+        self._waiting: dict[UUID, Counter[News]] = {}
         self._unsent: set[UUID] = set()
         self._to_send = asyncio.Event()
         self._workers: list[asyncio.Task[None]] = []
@@ -78,7 +79,7 @@ class Bus:
     @property
     def waiters(self) -> int:
         """How many wait in this process."""
-        return sum(len(bells) for bells in self._waiting.values())
+        return sum(bells.total() for bells in self._waiting.values())
 
     def announce(self, traders: Iterable[UUID]) -> None:
         """Say, after COMMIT, that these traders' declarations changed. Never blocks and never fails."""
@@ -89,15 +90,20 @@ class Bus:
             self._to_send.set()
 
     @contextmanager
-    def subscribe(self, trader: UUID) -> Iterator[News]:
-        """A bell that rings at a trader's news. Subscribe first and look then, or news in between is missed."""
-        news = News()
-        self._waiting.setdefault(trader, set()).add(news)
+    def subscribe(self, trader: UUID, news: News | None = None) -> Iterator[News]:
+        """A bell, your own or a new one, that rings at a trader's news.
+
+        Subscribe first and look then, or news in between is missed. One bell may serve many subscriptions.
+        """
+        news = news or News()
+        bells = self._waiting.setdefault(trader, Counter())
+        bells[news] += 1
         try:
             yield news
         finally:
-            bells = self._waiting[trader]
-            bells.discard(news)
+            bells[news] -= 1
+            if not bells[news]:
+                del bells[news]
             if not bells:
                 del self._waiting[trader]
 

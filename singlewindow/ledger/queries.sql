@@ -545,6 +545,11 @@ SELECT id, message_set, root, sha256, size, received_at, receipt FROM message WH
 -- The declarations of a message.
 SELECT * FROM declaration WHERE trader = $1 AND message_id = $2 ORDER BY ordinal
 
+-- name: message_states
+-- How the declarations of these messages stand, as far as it decides whether anybody waits for them any more.
+SELECT DISTINCT message_id, message_set, kind, action, state, attention
+FROM declaration WHERE message_id = ANY($1::uuid[])
+
 -- name: list_declarations
 -- A page of a trader's declarations, newest first.
 SELECT d.* FROM declaration d

@@ -11,7 +11,7 @@ from uuid import UUID
 from singlewindow.ledger.database import Connection, Database, Record, query
 from singlewindow.ledger.match_report import match_report
 from singlewindow.ledger.proving import read_proof
-from singlewindow.ledger.views import declaration_view, instant
+from singlewindow.ledger.views import declaration_view, instant, is_row_settled
 from singlewindow.messages.identifiers import hash_search
 from singlewindow.messages.manifest import MessageSet
 
@@ -86,6 +86,12 @@ class Reader:
             rows = await connection.fetch(query("message_declarations"), trader, message_id)
             views = await self._views(connection, rows)
         return all(view["settled"] for view in views), views
+
+    async def settled_among(self, message_ids: Sequence[UUID]) -> set[UUID]:
+        """Those of these messages of which nothing more is expected soon."""
+        rows = await self._database.fetch("message_states", list(message_ids))
+        found = {row["message_id"] for row in rows}
+        return found - {row["message_id"] for row in rows if not is_row_settled(row, self._sets[row["message_set"]])}
 
     async def events(self, trader: UUID, declaration_id: UUID, limit: int = 500) -> list[View]:
         """A declaration's history, oldest first."""

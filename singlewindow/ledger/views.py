@@ -19,11 +19,16 @@ def instant(moment: datetime | None) -> str | None:
     return None if moment is None else moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
+def is_row_settled(row: Record, message_set: MessageSet) -> bool:
+    """Whether nothing more is expected soon of a declaration, by its kind, action, state and attention."""
+    kind = message_set.kinds[row["kind"]]
+    ends = (*kind.ends, "registered") if row["action"] == "delete" else kind.ends
+    return is_settled(row["state"], ends=ends, attention=row["attention"] is not None)
+
+
 def declaration_view(row: Record, parts: Sequence[Record], message_set: MessageSet, anchors: Sequence[UUID]) -> View:
     """The view of `GET /v1/declarations/{id}`; `anchors` are the cases it is linked to."""
     kind = message_set.kinds[row["kind"]]
-    ends = (*kind.ends, "registered") if row["action"] == "delete" else kind.ends
-    settled = is_settled(row["state"], ends=ends, attention=row["attention"] is not None)
     identity = str(row["id"])
     return {
         "id": identity,
@@ -33,7 +38,7 @@ def declaration_view(row: Record, parts: Sequence[Record], message_set: MessageS
         "kind": row["kind"],
         "action": row["action"],
         "status": row["state"],
-        "settled": settled,
+        "settled": is_row_settled(row, message_set),
         "received_at": instant(row["received_at"]),
         "changed_at": instant(row["changed_at"]),
         "keys": row["keys"],

@@ -1,0 +1,89 @@
+"""`Prefer: wait`: one look at the ledger answers for all who wait."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Collection, Sequence
+from uuid import UUID, uuid4
+
+from singlewindow.errors import Unavailable
+from singlewindow.gateway.bus import Bus
+from singlewindow.gateway.settlements import Settlements
+
+PATIENCE_SECONDS = 10
+WAITERS = 500
+
+
+class Office:
+    """A ledger's answer to: which of these are settled?"""
+
+    def __init__(self) -> None:
+        self.settled: set[UUID] = set()
+        self.looks, self.away = 0, False
+
+    async def look(self, message_ids: Sequence[UUID]) -> Collection[UUID]:
+        self.looks += 1
+        if self.away:
+            raise Unavailable("away")
+        return self.settled & set(message_ids)
+
+
+async def test_many_waiters_cost_as_many_looks_as_one_and_are_answered_at_the_news() -> None:
+    office, bus, trader = Office(), Bus(None), uuid4()
+    settlements = Settlements(bus, office.look, asyncio.Event())
+    messages = [uuid4() for _ in range(WAITERS)]
+    waiting = [asyncio.create_task(settlements.wait(trader, one, seconds=PATIENCE_SECONDS)) for one in messages]
+    await asyncio.sleep(0)
+    assert bus.waiters == WAITERS
+    office.settled = set(messages)
+    bus.announce({trader})
+    began = asyncio.get_running_loop().time()
+    await asyncio.gather(*waiting)
+    assert asyncio.get_running_loop().time() - began < PATIENCE_SECONDS / 2
+    assert office.looks <= 3
+    assert bus.waiters == 0
+
+
+async def test_who_is_not_settled_waits_on_and_two_may_wait_for_the_same() -> None:
+    office, bus, trader = Office(), Bus(None), uuid4()
+    settlements = Settlements(bus, office.look, asyncio.Event())
+    message, other = uuid4(), uuid4()
+    pair = [asyncio.create_task(settlements.wait(trader, message, seconds=PATIENCE_SECONDS)) for _ in range(2)]
+    late = asyncio.create_task(settlements.wait(trader, other, seconds=PATIENCE_SECONDS))
+    office.settled = {message}
+    await asyncio.gather(*pair)
+    assert not late.done()
+    office.settled = {other}
+    bus.announce({trader})
+    await late
+
+
+async def test_a_ledger_that_is_away_only_means_not_yet() -> None:
+    office, bus, trader, message = Office(), Bus(None), uuid4(), uuid4()
+    office.away, office.settled = True, {message}
+    settlements = Settlements(bus, office.look, asyncio.Event())
+    waiting = asyncio.create_task(settlements.wait(trader, message, seconds=PATIENCE_SECONDS))
+    while office.looks < 2:
+        await asyncio.sleep(0.01)
+    assert not waiting.done()
+    office.away = False
+    await waiting
+
+
+async def test_time_is_over_and_nobody_is_left_to_look_for() -> None:
+    office, bus = Office(), Bus(None)
+    settlements = Settlements(bus, office.look, asyncio.Event())
+    await settlements.wait(uuid4(), uuid4(), seconds=0.05)
+    assert bus.waiters == 0
+    looks = office.looks
+    await asyncio.sleep(0.6)
+    assert office.looks <= looks + 1
+
+
+async def test_the_end_of_the_process_ends_all_waits() -> None:
+    office, bus, stopping = Office(), Bus(None), asyncio.Event()
+    settlements = Settlements(bus, office.look, stopping)
+    waiting = asyncio.create_task(settlements.wait(uuid4(), uuid4(), seconds=2 * PATIENCE_SECONDS))
+    await asyncio.sleep(0.01)
+    stopping.set()
+    await asyncio.wait_for(waiting, PATIENCE_SECONDS)
