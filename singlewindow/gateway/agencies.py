@@ -114,7 +114,7 @@ def _read(reader: PushReader, body: bytes, content_type: str) -> PushedWords:
 
 async def _store(request: web.Request, parts: GatewayParts, words: list[Word]) -> list[str]:
     """Store what is about the agency's own tasks; the notice ids of what is not."""
-    foreign: list[Word] = await request.app[IN_FLIGHT].keep(parts.tasks.take_pushed(words))
+    foreign = await request.app[IN_FLIGHT].keep(parts.tasks.take_pushed(words))
     return [word.notice_id for word in foreign]
 
 

@@ -58,6 +58,11 @@ class Word:
     document: bytes | None
     via: str
 
+    @property
+    def notice(self) -> tuple[str, str]:
+        """What names a notice: its agency and the agency's own id for it."""
+        return self.agency, self.notice_id
+
 
 Cause = Literal["attempts", "age", "refused", "erased", "no-end", "outcome-unknown", "matching-failed"]
 """Why a task was given up: tried too often or too long, refused whole, without its original, ending no attempt (it
@@ -81,8 +86,8 @@ async def take_words(
     loaded: Loaded,
     words: Sequence[Word],
     now: datetime,
-) -> int:
-    """Apply words to loaded dossiers, each notice once. Returns how many were new."""
+) -> list[Word]:
+    """Apply words to loaded dossiers, each notice once. Returns the new ones."""
     fresh = await _record(connection, store.ids, loaded, words, now)
     for word in fresh:
         dossier, part = find_addressed(loaded, word)
@@ -91,7 +96,7 @@ async def take_words(
         for said in word.said:
             apply_response(dossier, part, said, now)
         _follow_up(store, loaded, dossier, now)
-    return len(fresh)
+    return fresh
 
 
 def find_part(loaded: Loaded, part_id: UUID) -> tuple[Dossier | None, Part | None]:
@@ -176,13 +181,13 @@ async def _record(
     now: datetime,
 ) -> list[Word]:
     """Claim the notice ids and keep the documents of those not seen before."""
-    unique = list({(word.agency, word.notice_id): word for word in words}.values())
+    unique = list({word.notice: word for word in words}.values())
     rows, bodies = [], {}
-    for word in sorted(unique, key=lambda word: (word.agency, word.notice_id)):
+    for word in sorted(unique, key=lambda word: word.notice):
         dossier, _ = find_addressed(loaded, word)
         body_id = ids.next() if word.document is not None else None
         last = word.said[-1] if word.said else None
-        bodies[word.agency, word.notice_id] = (body_id, word.document)
+        bodies[word.notice] = (body_id, word.document)
         rows.append(
             (
                 word.agency,
@@ -202,7 +207,7 @@ async def _record(
     kept = [bodies[key] for key in new if bodies[key][0] is not None]
     if kept:
         await connection.execute(query("store_bodies"), *columns(kept, 2))
-    return [word for word in unique if (word.agency, word.notice_id) in new]
+    return [word for word in unique if word.notice in new]
 
 
 async def take_decisions(connection: Connection, loaded: Loaded, decisions: Sequence[Decision], now: datetime) -> None:

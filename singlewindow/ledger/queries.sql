@@ -187,9 +187,11 @@ WITH sent AS (
 INSERT INTO exchange_task (task_id, exchange_id, attempt)
 SELECT t.task_id, $1, t.attempt FROM unnest($6::uuid[], $7::int[]) AS t(task_id, attempt)
 
--- name: end_exchange
--- Records what came back.
-UPDATE exchange SET answered_at = now(), http_status = $2, reply = $3, error = $4 WHERE id = $1
+-- name: end_exchanges
+-- Records what came back of calls.
+UPDATE exchange SET answered_at = now(), http_status = e.http_status, reply = e.reply, error = e.error
+FROM unnest($1::uuid[], $2::int[], $3::bytea[], $4::text[]) AS e(id, http_status, reply, error)
+WHERE exchange.id = e.id
 
 -- name: postpone_tasks
 -- Our own decision to try again, bound to the attempt that made it.

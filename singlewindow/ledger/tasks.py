@@ -12,12 +12,18 @@ from uuid import UUID
 from singlewindow.ledger.cases import match, send
 from singlewindow.ledger.database import Connection, Database, Record, query
 from singlewindow.ledger.dossiers import DossierStore, Loaded, Ready, columns
-from singlewindow.ledger.giving_up import GivenUp, ResendPause, add_dead_letters, give_up_look, resend
-from singlewindow.ledger.outcomes import Claim, Decision, Word, find_addressed, take_decisions, take_words
+from singlewindow.ledger.giving_up import GivenUp, ResendPause, add_dead_letters, give_up_look
+from singlewindow.ledger.grouping import Grouped
+from singlewindow.ledger.outcomes import Claim, Decision, Word
+from singlewindow.ledger.settlements import Settled, Settlement, settle
 from singlewindow.messages.identifiers import Clock, IdentifierSource
 from singlewindow.messages.manifest import MessageSet
 
 __all__ = ["Claim", "Decision", "Tasks", "Word", "Work"]
+
+
+SETTLED_AT_ONCE = 400
+"""Words and decisions in one transaction: enough to share its cost, few enough that nobody waits long for its locks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +69,7 @@ class Tasks:
         )
         self._resend_pause = resend_pause
         self._store = DossierStore(sets, ids, task_delay_seconds)
+        self._settlements = Grouped(self._settle, most=SETTLED_AT_ONCE, weigh=Settlement.weigh)
 
     async def claim(self, lane: str, task_ids: Sequence[UUID], *, visibility_seconds: float) -> list[Claim]:
         """Take the right to work on those of these tasks that are ready; the others belong to somebody else."""
@@ -137,62 +144,30 @@ class Tasks:
         decisions: Sequence[Decision],
     ) -> None:
         """Reply, responses, task states, next tasks and events in one transaction. Repeating it changes nothing."""
-        async with self._database.transaction() as connection:
-            loaded = await self._load_parts(
-                connection,
-                [
-                    *(word.part_id for word in words),
-                    *(decision.claim.task_id for decision in decisions),
-                ],
-            )
-            if exchange_id is not None:
-                await connection.execute(query("end_exchange"), exchange_id, http_status, reply, error)
-            _, ready = await self._apply(connection, loaded, words, decisions)
-        self._announce(loaded, ready)
+        ended = None if exchange_id is None else (exchange_id, http_status, reply, error)
+        await self._settlements.add(Settlement(words, decisions, ended))
 
     async def take_words(self, words: Sequence[Word]) -> int:
         """Pushed or pulled notices in one transaction, deduplicated by notice id; how many were new."""
-        async with self._database.transaction() as connection:
-            loaded = await self._load_parts(connection, [word.part_id for word in words])
-            taken, ready = await self._apply(connection, loaded, words, ())
-        self._announce(loaded, ready)
-        return taken
+        return (await self._settlements.add(Settlement(words))).taken
 
-    async def take_pushed(self, words: Sequence[Word]) -> list[Word]:
+    async def take_pushed(self, words: Sequence[Word]) -> Sequence[Word]:
         """Take words as `take_words` does, each that is about a task of its own agency; the others change nothing and
         are returned.
         """
+        return (await self._settlements.add(Settlement(words, pushed=True))).foreign
+
+    async def _settle(self, group: Sequence[Settlement]) -> list[Settled]:
+        """What came of several calls and deliveries of notices, in one transaction."""
         async with self._database.transaction() as connection:
-            loaded = await self._load_parts(connection, [word.part_id for word in words])
-            foreign = [word for word in words if find_addressed(loaded, word)[1] is None]
-            _, ready = await self._apply(connection, loaded, [word for word in words if word not in foreign], ())
+            loaded = await self._load_parts(connection, [part_id for one in group for part_id in one.part_ids()])
+            settled, ready = await settle(connection, self._store, loaded, group, self.now(), self._resend_pause)
         self._announce(loaded, ready)
-        return foreign
+        return settled
 
     async def _load_parts(self, connection: Connection, part_ids: Sequence[UUID]) -> Loaded:
         rows = await connection.fetch(query("find_parts"), list(set(part_ids)))
         return await self._store.load(connection, {row["declaration_id"] for row in rows})
-
-    async def _apply(
-        self,
-        connection: Connection,
-        loaded: Loaded,
-        words: Sequence[Word],
-        decisions: Sequence[Decision],
-    ) -> tuple[int, Ready]:
-        now = self.now()
-        taken = await take_words(connection, self._store, loaded, words, now)
-        await resend(connection, loaded, self._resend_pause, now)
-        answered = _answered(loaded, words)
-        if answered:
-            await connection.execute(query("end_tasks"), sorted(answered))
-        await take_decisions(
-            connection,
-            loaded,
-            [d for d in decisions if d.claim.task_id not in answered],
-            now,
-        )
-        return taken, await self._store.save(connection, loaded, now)
 
     async def match(self, claims: Sequence[Claim]) -> None:
         """The internal lane: link, hold or plan these declarations; their tasks end with it."""
@@ -275,12 +250,6 @@ class Tasks:
         changed = {dossier.trader for dossier in loaded.dossiers.values() if dossier.events}
         if changed:
             self._on_changed(changed)
-
-
-def _answered(loaded: Loaded, words: Sequence[Word]) -> set[UUID]:
-    """The parts of these words that need no sending any more; a word that says nothing leaves its task in place."""
-    found = (find_addressed(loaded, word)[1] for word in words)
-    return {part.id for part in found if part is not None and part.state != "pending"}
 
 
 def _work(row: Record, claim: Claim) -> Work:

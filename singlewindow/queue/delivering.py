@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from http import HTTPStatus
@@ -18,13 +18,13 @@ import structlog
 
 from singlewindow import failpoints
 from singlewindow.errors import ConfigurationError
+from singlewindow.ledger.grouping import Grouped
 from singlewindow.messages.identifiers import Clock
 from singlewindow.messages.webhook_signatures import sign_delivery
 from singlewindow.queue.breaker import Breaker
 from singlewindow.queue.failures import capture, describe_failure
 from singlewindow.queue.port import Deliveries, Delivery, Outcome
 from singlewindow.queue.posting import DEADLINE_SECONDS, Posted, Poster, retry_after_seconds
-from singlewindow.queue.settling import Settling
 
 SCHEDULE_SECONDS = (5.0, 300.0, 1800.0, 7200.0, 18_000.0, 36_000.0, 50_400.0, 72_000.0, 86_400.0)
 """The wait after each failed attempt, from the first (Standard Webhooks); the tenth failure is the last."""
@@ -38,6 +38,9 @@ VISIBILITY_SECONDS = DEADLINE_SECONDS + 10.0
 
 CONCURRENCY = 16
 """Posts to one endpoint at once; also what one transaction claims, and mostly what one settles."""
+
+SETTLED_AT_ONCE = 500
+"""Outcomes in one transaction at most."""
 
 LANES = 200
 PASS_SECONDS = 1.0
@@ -80,7 +83,7 @@ class Deliverer:
         draw: Callable[[float, float], float] = random.uniform,
     ) -> None:
         self._deliveries, self._poster, self._clock, self._draw = deliveries, poster, clock, draw
-        self._settling = Settling(deliveries.settle)
+        self._settling = Grouped(self._settle, most=SETTLED_AT_ONCE)
         self._lanes: dict[UUID, asyncio.Task[None]] = {}
         self._breakers: dict[UUID, Breaker] = {}
         self._stopping, self._awakened = asyncio.Event(), asyncio.Event()
@@ -106,6 +109,10 @@ class Deliverer:
         await asyncio.gather(*unfinished, return_exceptions=True)
         await self._settling.finish()
         await self._poster.close()
+
+    async def _settle(self, outcomes: Sequence[Outcome]) -> list[None]:
+        await self._deliveries.settle(outcomes)
+        return [None] * len(outcomes)
 
     async def pass_once(self) -> int:
         """Fan the feeds out and start a lane for each endpoint that has none; how many events were fanned out."""
@@ -183,7 +190,7 @@ class Deliverer:
 
     async def _attempt(self, delivery: Delivery, secrets: list[bytes], breaker: Breaker) -> None:
         if delivery.body is None:
-            await self._settling.settle(Outcome(delivery, delivered=False, error="the event was erased"))
+            await self._settling.add(Outcome(delivery, delivered=False, error="the event was erased"))
             return
         if not secrets:
             raise ConfigurationError("a webhook has no secret to sign with")
@@ -196,5 +203,5 @@ class Deliverer:
             breaker.fail()
         else:
             breaker.succeed()
-        await self._settling.settle(judge(delivery, posted, now=now, draw=self._draw))
+        await self._settling.add(judge(delivery, posted, now=now, draw=self._draw))
         await failpoints.reach("N4")

@@ -23,6 +23,9 @@ from singlewindow.queue.streams import ReadyStreams, task_ids
 POLL_WITHOUT_STREAMS_SECONDS = (0.05, 0.1)
 """How often PostgreSQL is asked while Valkey is away: drawn anew each time, so that lanes do not march in step."""
 
+GATHER_SECONDS = 0.1
+"""While a batch is under way the next one gathers, at most so long: few full calls cost less than many small ones."""
+
 _BACK_OFF = RetryPolicy(base_seconds=0.2, cap_seconds=5.0)
 _REST_SECONDS = 0.05
 _DRAINING_POLL_SECONDS = 0.25
@@ -129,6 +132,7 @@ class Lane:
         self._failures = 0
         self._loop: asyncio.Task[None] | None = None
         self._running: set[asyncio.Task[None]] = set()
+        self._more_waits = False
 
     def start(self) -> None:
         """Begin to claim, in a task of its own."""
@@ -151,6 +155,7 @@ class Lane:
     async def _run(self) -> None:
         while not self._stopping.is_set():
             await self._slots.acquire()
+            await self._gather()
             claims = await self._claim()
             if not claims:
                 self._slots.release()
@@ -158,6 +163,11 @@ class Lane:
             task = asyncio.create_task(self._work(claims), name=f"batch of lane {self.name}")
             self._running.add(task)
             task.add_done_callback(self._finish)
+
+    async def _gather(self) -> None:
+        """Let tasks come together while a batch runs, unless the last claim left some behind."""
+        if self._running and not self._more_waits:
+            await asyncio.wait(self._running, timeout=GATHER_SECONDS, return_when=asyncio.FIRST_COMPLETED)
 
     def _finish(self, task: asyncio.Task[None]) -> None:
         self._running.discard(task)
@@ -170,7 +180,9 @@ class Lane:
             return []
         if self.breaker.draining:
             return await self._claim_begun(permitted)
-        return await self._attempt(self._claimer.claim_next(permitted)) or []
+        claims: list[Claim] = await self._attempt(self._claimer.claim_next(permitted)) or []
+        self._more_waits = len(claims) >= permitted
+        return claims
 
     async def _claim_begun(self, limit: int) -> list[Claim]:
         claims: list[Claim] = await self._attempt(self._claimer.claim_begun(limit)) or []

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
 from email.utils import formatdate
 from uuid import uuid4
 
 import pytest
 
-from singlewindow.errors import Unavailable
 from singlewindow.ledger.deliveries import Delivery, Outcome
 from singlewindow.messages.identifiers import Clock
 from singlewindow.queue.delivering import CONCURRENCY, SCHEDULE_SECONDS, Deliverer, fails_everybody, judge
 from singlewindow.queue.posting import Posted, Poster, retry_after_seconds
-from singlewindow.queue.settling import Settling
 
 NOW = 1_700_000_000.0
 
@@ -109,36 +106,3 @@ async def test_an_endpoint_that_is_away_is_probed_and_its_backlog_spends_no_atte
         await deliverer.finish_lanes()
     await deliverer.stop()
     assert 5 <= ledger.attempts <= 2 * CONCURRENCY
-
-
-async def test_what_waits_while_one_transaction_runs_is_settled_by_the_next() -> None:
-    running, written = asyncio.Event(), list[int]()
-
-    async def write(outcomes: Sequence[Outcome]) -> None:
-        written.append(len(outcomes))
-        await running.wait()
-
-    settling = Settling(write)
-    first = asyncio.create_task(settling.settle(decide(Posted(200))))
-    await asyncio.sleep(0)
-    await asyncio.sleep(0)
-    others = [asyncio.create_task(settling.settle(decide(Posted(200)))) for _ in range(5)]
-    await asyncio.sleep(0)
-    assert not first.done()
-    running.set()
-    await asyncio.gather(first, *others)
-    assert written == [1, 5]
-
-
-async def test_everybody_hears_that_settling_failed_and_the_next_is_tried() -> None:
-    async def write(outcomes: Sequence[Outcome]) -> None:
-        if outcomes[0].http_status == 500:
-            raise Unavailable("away")
-
-    settling = Settling(write)
-    told = await asyncio.gather(
-        *(settling.settle(Outcome(attempt(), delivered=False, http_status=500)) for _ in range(2)),
-        return_exceptions=True,
-    )
-    assert [type(one) for one in told] == [Unavailable, Unavailable]
-    await settling.settle(decide(Posted(200)))
