@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import re
-from typing import Any
 from uuid import UUID
 
 from aiohttp import web
 
-from singlewindow.errors import Unavailable
-from singlewindow.gateway.parts import PARTS, SETTLEMENTS
+from singlewindow.gateway.parts import SETTLEMENTS
+from singlewindow.ledger.reading import View
 
 MAX_WAIT_SECONDS = 30
 _WAIT = re.compile(r'\s*wait\s*=\s*"?(\d{1,9})"?\s*(?:;.*)?', re.ASCII | re.IGNORECASE)
@@ -24,13 +23,6 @@ def read_patience(request: web.Request) -> int | None:
     return None if found is None else min(int(found[1]), MAX_WAIT_SECONDS)
 
 
-async def await_settled(
-    request: web.Request, trader: UUID, message_id: UUID, *, seconds: float
-) -> list[dict[str, Any]] | None:
-    """The views of a message's declarations once all are settled; None when the time is over before."""
-    await request.app[SETTLEMENTS].wait(trader, message_id, seconds=seconds)
-    try:
-        settled, views = await request.app[PARTS].reader.settled(trader, message_id)
-    except Unavailable:
-        return None
-    return views if settled else None
+async def await_settled(request: web.Request, trader: UUID, message_id: UUID, *, seconds: float) -> list[View] | None:
+    """The views of a trader's own message once all its declarations are settled; None when the time is over before."""
+    return await request.app[SETTLEMENTS].wait(trader, message_id, seconds=seconds)

@@ -552,6 +552,10 @@ SELECT * FROM declaration WHERE trader = $1 AND message_id = $2 ORDER BY ordinal
 SELECT DISTINCT message_id, message_set, kind, action, state, attention
 FROM declaration WHERE message_id = ANY($1::uuid[])
 
+-- name: declarations_of_messages
+-- The declarations of several messages.
+SELECT * FROM declaration WHERE message_id = ANY($1::uuid[]) ORDER BY message_id, ordinal
+
 -- name: list_declarations
 -- A page of a trader's declarations, newest first.
 SELECT d.* FROM declaration d

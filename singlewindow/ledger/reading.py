@@ -72,26 +72,28 @@ class Reader:
             return await self._views(connection, rows)
 
     async def _views(self, connection: Connection, rows: Sequence[Record], *, with_links: bool = False) -> list[View]:
-        parts = await connection.fetch(query("read_parts"), [row["id"] for row in rows]) if rows else []
+        parts: dict[UUID, list[Record]] = {row["id"]: [] for row in rows}
+        for part in await connection.fetch(query("read_parts"), list(parts)) if rows else []:
+            parts[part["declaration_id"]].append(part)
         views = []
         for row in rows:
             anchors = await connection.fetch(query("anchors_linked"), row["id"], MAX_LINKS) if with_links else []
-            own = [part for part in parts if part["declaration_id"] == row["id"]]
-            views.append(declaration_view(row, own, self._sets[row["message_set"]], [a["anchor"] for a in anchors]))
+            links = [anchor["anchor"] for anchor in anchors]
+            views.append(declaration_view(row, parts[row["id"]], self._sets[row["message_set"]], links))
         return views
 
-    async def settled(self, trader: UUID, message_id: UUID) -> tuple[bool, list[View]]:
-        """Whether nothing more is expected soon of any declaration of a message, and their views."""
+    async def settled_among(self, message_ids: Sequence[UUID]) -> dict[UUID, list[View]]:
+        """The views of those of these messages of which nothing more is expected soon, whosever they are."""
         async with self._database.connection() as connection:
-            rows = await connection.fetch(query("message_declarations"), trader, message_id)
+            states = await connection.fetch(query("message_states"), list(message_ids))
+            unsettled = {row["message_id"] for row in states if not is_row_settled(row, self._sets[row["message_set"]])}
+            settled = {row["message_id"] for row in states} - unsettled
+            rows = await connection.fetch(query("declarations_of_messages"), list(settled)) if settled else []
             views = await self._views(connection, rows)
-        return all(view["settled"] for view in views), views
-
-    async def settled_among(self, message_ids: Sequence[UUID]) -> set[UUID]:
-        """Those of these messages of which nothing more is expected soon."""
-        rows = await self._database.fetch("message_states", list(message_ids))
-        found = {row["message_id"] for row in rows}
-        return found - {row["message_id"] for row in rows if not is_row_settled(row, self._sets[row["message_set"]])}
+        found: dict[UUID, list[View]] = {message_id: [] for message_id in settled}
+        for row, view in zip(rows, views, strict=True):
+            found[row["message_id"]].append(view)
+        return found
 
     async def events(self, trader: UUID, declaration_id: UUID, limit: int = 500) -> list[View]:
         """A declaration's history, oldest first."""

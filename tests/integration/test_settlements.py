@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
+from typing import Any
 from uuid import UUID, uuid4
 
 from singlewindow.errors import Unavailable
@@ -21,11 +22,11 @@ class Office:
         self.settled: set[UUID] = set()
         self.looks, self.away = 0, False
 
-    async def look(self, message_ids: Sequence[UUID]) -> Collection[UUID]:
+    async def look(self, message_ids: Sequence[UUID]) -> dict[UUID, list[dict[str, Any]]]:
         self.looks += 1
         if self.away:
             raise Unavailable("away")
-        return self.settled & set(message_ids)
+        return {one: [{"message_id": one}] for one in self.settled & set(message_ids)}
 
 
 async def test_many_waiters_cost_as_many_looks_as_one_and_are_answered_at_the_news() -> None:
@@ -38,7 +39,7 @@ async def test_many_waiters_cost_as_many_looks_as_one_and_are_answered_at_the_ne
     office.settled = set(messages)
     bus.announce({trader})
     began = asyncio.get_running_loop().time()
-    await asyncio.gather(*waiting)
+    assert [views and views[0]["message_id"] for views in await asyncio.gather(*waiting)] == messages
     assert asyncio.get_running_loop().time() - began < PATIENCE_SECONDS / 2
     assert office.looks <= 3
     assert bus.waiters == 0
@@ -67,13 +68,13 @@ async def test_a_ledger_that_is_away_only_means_not_yet() -> None:
         await asyncio.sleep(0.01)
     assert not waiting.done()
     office.away = False
-    await waiting
+    assert await waiting
 
 
 async def test_time_is_over_and_nobody_is_left_to_look_for() -> None:
     office, bus = Office(), Bus(None)
     settlements = Settlements(bus, office.look, asyncio.Event())
-    await settlements.wait(uuid4(), uuid4(), seconds=0.05)
+    assert await settlements.wait(uuid4(), uuid4(), seconds=0.05) is None
     assert bus.waiters == 0
     looks = office.looks
     await asyncio.sleep(0.6)
@@ -86,4 +87,11 @@ async def test_the_end_of_the_process_ends_all_waits() -> None:
     waiting = asyncio.create_task(settlements.wait(uuid4(), uuid4(), seconds=2 * PATIENCE_SECONDS))
     await asyncio.sleep(0.01)
     stopping.set()
-    await asyncio.wait_for(waiting, PATIENCE_SECONDS)
+    assert await asyncio.wait_for(waiting, PATIENCE_SECONDS) is None
+
+
+async def test_without_patience_one_look_tells_what_is_settled_already() -> None:
+    office, message = Office(), uuid4()
+    office.settled = {message}
+    settlements = Settlements(Bus(None), office.look, asyncio.Event())
+    assert await settlements.wait(uuid4(), message, seconds=0)
