@@ -20,6 +20,7 @@ from singlewindow.xsd.manifest_reading import read_manifest
 from singlewindow.xsd.parser import MAX_ELEMENTS
 from singlewindow.xsd.paths import qualify
 from singlewindow.xsd.reading import UnitReader
+from singlewindow.xsd.response_reading import ResponseReader
 from singlewindow.xsd.rules.book import RuleBook, load_rules
 from singlewindow.xsd.rules.compiling import raise_severity
 from singlewindow.xsd.rules.ledger_rules import read_ledger_rules
@@ -54,6 +55,7 @@ class InstalledSet:
         self._schemas: dict[Path, etree.XMLSchema] = {}
         self._judging: dict[str, etree.XMLSchema] = {}
         self._readers: dict[str, UnitReader] = {}
+        self._response_readers: dict[str, ResponseReader] = {}
 
     @property
     def schema(self) -> etree.XMLSchema:
@@ -115,6 +117,13 @@ class InstalledSet:
         if root not in self._readers:
             self._readers[root] = UnitReader(self.message_set, self.message_set.roots[root])
         return self._readers[root]
+
+    def response_reader(self, root: str) -> ResponseReader:
+        """What reads the responses of a root; compiled on first use."""
+        if root not in self._response_readers:
+            found = self.message_set.roots[root]
+            self._response_readers[root] = ResponseReader(self.message_set, found, self.authority_codes)
+        return self._response_readers[root]
 
     def screening(self, root: str) -> Screening:
         """The screening of one message of a root by the rules; what it needs is compiled on first use."""

@@ -8,7 +8,8 @@ from singlewindow.errors import AgencyError
 from singlewindow.messages.judgement import JoinValue, ResponseUnit
 from singlewindow.messages.lifecycle import STATES
 from singlewindow.xsd.catalogue import Catalogue, load_catalogue
-from singlewindow.xsd.responses import read_response, state_of
+from singlewindow.xsd.response_reading import state_of
+from singlewindow.xsd.responses import read_response
 from singlewindow.xsd.writing import build
 from tests.unit.ceb_messages import SETS
 

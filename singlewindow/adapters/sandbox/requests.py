@@ -14,8 +14,10 @@ from singlewindow.xsd.sandbox_reading import ReadUnit, read_ceb_units, read_expo
 from singlewindow.xsd.soap_requests import Submission, SubmittedItem, SubmittedTask
 
 EXPORT_ROOTS: Final = frozenset({"ExportDeclaration", *FOLLOW_UPS})
-CACHED_BYTES: Final = 64_000
-"""Originals up to this size are read once for all agencies and legs that act on them."""
+CACHED_BYTES: Final = 16_000
+CACHED_ORIGINALS: Final = 2000
+"""Originals up to this size are read once for all agencies and legs that act on them; so many are remembered, as at a
+peak hundreds lie between the first agency that reads one and the last."""
 
 
 class NotForThisAgency(TraderMistake):
@@ -70,7 +72,7 @@ def _read(root: str, original: bytes) -> tuple[ReadUnit, ...]:
     return units
 
 
-_read_small = lru_cache(maxsize=128)(_read)
+_read_small = lru_cache(maxsize=CACHED_ORIGINALS)(_read)
 
 
 def _own_reference(root: str, unit: ReadUnit) -> str:
