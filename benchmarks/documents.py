@@ -31,8 +31,11 @@ class Recipe:
     declarations: int = 1
 
     def document(self, number: int, mark: str) -> bytes:
-        """The document of this number; `mark`, four hexadecimal digits, tells runs apart."""
-        first, prefix = number * self.declarations, mark.encode()
+        """The document of this number; `mark`, four hexadecimal digits, tells runs apart.
+
+        It is as clean as the sample it is made of: small letters in a guid would earn each declaration a warning.
+        """
+        first, prefix = number * self.declarations, mark.upper().encode()
         words = [b"%b%0*d" % (prefix, DIGITS, first + place) for place in range(self.declarations)]
         filled = [b""] * (2 * len(self.pieces) - 1)
         filled[::2] = self.pieces

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from benchmarks.intake import ALL_CORES
 from benchmarks.results import Row
 
 Rows = list[Row]
@@ -108,12 +109,13 @@ def _scale(rows: Rows) -> Measure:
 
 GOALS = (
     Goal(
-        "intake capacity, lanes paused: acknowledged durable single declarations, closed loop, 64 connections",
-        "≥ 3,000/s", "intake", at_least("declarations/s", 3000, "/s", messages="single"),
+        "intake capacity, lanes paused: acknowledged durable single declarations, closed loop, 64 connections, "
+        "a gateway process for each core",
+        "≥ 3,000/s", "intake", at_least(ALL_CORES, 3000, "/s", messages="single"),
     ),
     Goal(
         "the same in messages of 100", "≥ 6,000 declarations/s", "intake",
-        at_least("declarations/s", 6000, "/s", messages="of 100"),
+        at_least(ALL_CORES, 6000, "/s", messages="of 100"),
     ),
     Goal(
         "cost beside the floor, single declarations", "≤ 2.0 ×", "intake",

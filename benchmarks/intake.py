@@ -2,12 +2,16 @@
 
 Closed loop: single declarations of 2.6 kB over 64 connections, messages of 100 over 8. The cost is the processor time
 of the gateway and its judge children, which machines that others load leave alone; `overhead` is that cost divided by
-the floor's (benchmarks/floor.py) of the same round. Rounds are interleaved, medians and extremes given.
+the floor's (benchmarks/floor.py) of the same round. Costs are those of one gateway process; what the machine takes in
+is measured with a process for each of its cores, too (`singlewindow up --workers N`). Rounds are interleaved, medians
+and extremes given.
 """
 
 from __future__ import annotations
 
+import os
 import statistics
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -21,14 +25,20 @@ from benchmarks.stage import Measured, Servers, Stage, measure, running_servers,
 
 SECONDS = {"quick": 1.2, "full": 8.0, "long": 20.0}
 WARM_SECONDS = 1.0
+CORES = os.cpu_count() or 1
+ALL_CORES = "declarations/s on all cores"
 
 
 @dataclass(frozen=True, slots=True)
 class Rounds:
-    """The rounds of one kind of message: ours, the floor's, and what judging alone takes in microseconds."""
+    """The rounds of one kind of message: ours, the floor's, and what judging alone takes in microseconds.
+
+    `on_all_cores` are those with a gateway process for each core.
+    """
 
     recipe: str
     ours: list[Measured] = field(default_factory=list)
+    on_all_cores: list[Measured] = field(default_factory=list)
     floor: Floor = field(default_factory=Floor)
     judging: list[float] = field(default_factory=list)
 
@@ -65,19 +75,27 @@ def run(form: Form) -> Result:
 def measure_intake(form: Form) -> dict[str, Rounds]:
     """All rounds of both kinds, interleaved with the floor's."""
     kinds = {recipe: Rounds(recipe) for recipe in CONNECTIONS}
-    with running_servers() as servers, bare_server() as bare, running_stage(servers) as stage:
+    with ExitStack() as stack:
+        servers, bare = stack.enter_context(running_servers()), stack.enter_context(bare_server())
+        one, all_cores = (stack.enter_context(running_stage(servers, gateways=count)) for count in (1, CORES))
         for recipe in kinds:
-            measure(stage, stage.plan(recipe, WARM_SECONDS, connections=CONNECTIONS[recipe]))
+            for stage in (one, all_cores):
+                _drive(stage, recipe, WARM_SECONDS)
         for _ in range(ROUNDS[form]):
             for kind in kinds.values():
-                _add(kind, servers, bare, stage, seconds=SECONDS[form])
+                kind.ours.append(_drive(one, kind.recipe, SECONDS[form]))
+                kind.on_all_cores.append(_drive(all_cores, kind.recipe, SECONDS[form]))
+                _add_floor(kind, servers, bare, seconds=SECONDS[form] / 4)
     return kinds
 
 
-def _add(kind: Rounds, servers: Servers, bare: Bare, stage: Stage, *, seconds: float) -> None:
-    kind.ours.append(measure(stage, stage.plan(kind.recipe, seconds, connections=CONNECTIONS[kind.recipe])))
-    kind.floor.add(kind.recipe, servers, bare, seconds=seconds / 4)
-    kind.judging.append(judging_micros(RECIPES[kind.recipe](), seconds=seconds / 4))
+def _drive(stage: Stage, recipe: str, seconds: float) -> Measured:
+    return measure(stage, stage.plan(recipe, seconds, connections=CONNECTIONS[recipe]))
+
+
+def _add_floor(kind: Rounds, servers: Servers, bare: Bare, *, seconds: float) -> None:
+    kind.floor.add(kind.recipe, servers, bare, seconds=seconds)
+    kind.judging.append(judging_micros(RECIPES[kind.recipe](), seconds=seconds))
 
 
 def cost_bars(rounds: Rounds) -> dict[str, dict[str, float]]:
@@ -101,6 +119,9 @@ def describe(rounds: Rounds) -> dict[str, Any]:
         "messages": CALLED[rounds.recipe],
         "declarations/s": statistics.median(rounds.rates),
         "rates": spread(rounds.rates),
+        ALL_CORES: statistics.median(one.load.rate for one in rounds.on_all_cores),
+        "gateway processes then": CORES,
+        "rates then": spread([one.load.rate for one in rounds.on_all_cores]),
         "p50 ms": statistics.median(one.load.percentile_ms(50) for one in rounds.ours),
         "p99 ms": statistics.median(one.load.percentile_ms(99) for one in rounds.ours),
         "gateway µs": statistics.median(rounds.gateway_micros),
@@ -110,5 +131,5 @@ def describe(rounds: Rounds) -> dict[str, Any]:
         "judging µs": statistics.median(rounds.judging),
         **floor,
         **{f"{role} µs": micros for role, micros in roles.items() if micros and role != "gateway"},
-        **describe_driver([one.load for one in rounds.ours]),
+        **describe_driver([one.load for one in (*rounds.ours, *rounds.on_all_cores)]),
     }
