@@ -31,6 +31,7 @@ from singlewindow.gateway.backlog import Backlog
 from singlewindow.gateway.connections import Connections
 from singlewindow.gateway.disk_watch import DiskWatch
 from singlewindow.gateway.in_flight import InFlight
+from singlewindow.gateway.loop_lag import LoopLag
 from singlewindow.gateway.metrics import Metrics
 from singlewindow.gateway.parts import (
     CONNECTIONS,
@@ -40,10 +41,12 @@ from singlewindow.gateway.parts import (
     SETTLEMENTS,
     STOPPING,
     TRADER,
+    TURNED_AWAY,
     GatewayParts,
 )
 from singlewindow.gateway.problems import Handler, answer_problems
 from singlewindow.gateway.settlements import Settlements
+from singlewindow.gateway.turnstile import behind_turnstile
 
 DRAIN_SECONDS = 20.0
 """How long filings may still run after the last connection has ended."""
@@ -53,17 +56,27 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """One operation. `scope` is what the API key must allow; None: no key is needed, or the handler checks itself."""
+    """One operation. `scope` is what the API key must allow; None: no key is needed, or the handler checks itself.
+
+    A `limited` one is refused before anything else while intake is full.
+    """
 
     method: str
     path: str
     handler: Handler
     scope: str | None = None
+    limited: bool = False
+
+    @property
+    def guarded(self) -> Handler:
+        """The handler behind what it stands behind."""
+        handler = require_scope(self.scope, self.handler) if self.scope else self.handler
+        return behind_turnstile(handler) if self.limited else handler
 
 
 ROUTES = (
-    Route("POST", "/v1/declarations", submitting.submit, "submit"),
-    Route("POST", "/v1/validations", validating.validate, "submit"),
+    Route("POST", "/v1/declarations", submitting.submit, "submit", limited=True),
+    Route("POST", "/v1/validations", validating.validate, "submit", limited=True),
     Route("POST", "/v1/declarations/{id}/send", submitting.send_held, "submit"),
     Route("GET", "/v1/declarations", reading.list_declarations, "read"),
     Route("GET", "/v1/declarations/{id}", reading.show_declaration, "read"),
@@ -135,8 +148,7 @@ def build_application(parts: GatewayParts) -> web.Application:
     _limit_intake(application, parts)
     application.cleanup_ctx.append(_drain)
     for route in ROUTES:
-        handler = require_scope(route.scope, route.handler) if route.scope else route.handler
-        application.router.add_route(route.method, route.path, handler, expect_handler=_put_off_continue)
+        application.router.add_route(route.method, route.path, route.guarded, expect_handler=_put_off_continue)
     return application
 
 
@@ -144,17 +156,19 @@ def _limit_intake(application: web.Application, parts: GatewayParts) -> None:
     settings, refused = parts.settings, application[METRICS].count_turned_away
     disk = DiskWatch(settings.data_dir, settings.disk_reserve_bytes)
     backlog = Backlog(settings.backlog_limit, partial(_count_tasks, parts))
-    application[IN_FLIGHT] = InFlight(settings.intake_limit, (disk, backlog), refused)
+    lag = LoopLag()
+    application[IN_FLIGHT] = InFlight(settings.intake_limit, (disk, backlog), refused, lag=lag)
     application[CONNECTIONS] = Connections(settings.connections_per_address, refused)
     application.cleanup_ctx.append(partial(_watch, backlog))
+    application.cleanup_ctx.append(partial(_watch, lag))
 
 
 async def _count_tasks(parts: GatewayParts) -> int:
     return sum(lane["depth"] for lane in await parts.tasks.depths())
 
 
-async def _watch(backlog: Backlog, _: web.Application) -> AsyncIterator[None]:
-    watching = asyncio.create_task(backlog.watch(), name="backlog")
+async def _watch(watched: Backlog | LoopLag, _: web.Application) -> AsyncIterator[None]:
+    watching = asyncio.create_task(watched.watch(), name=type(watched).__name__)
     yield
     watching.cancel()
     await asyncio.gather(watching, return_exceptions=True)
@@ -170,15 +184,16 @@ async def observe(request: web.Request, handler: Handler) -> web.StreamResponse:
     route = resource.canonical if resource else "unknown"
     trader = request.get(TRADER)
     request.app[METRICS].count_request(request.method, route, status=response.status, seconds=seconds)
-    named = {"trader": str(trader.id)} if trader else {}
-    log.info(
-        "gateway.request",
-        method=request.method,
-        route=route,
-        status=response.status,
-        seconds=round(seconds, 6),
-        **named,
-    )
+    if TURNED_AWAY not in request:
+        named = {"trader": str(trader.id)} if trader else {}
+        log.info(
+            "gateway.request",
+            method=request.method,
+            route=route,
+            status=response.status,
+            seconds=round(seconds, 6),
+            **named,
+        )
     if not response.prepared:
         _protect(response)
         if request.app[STOPPING].is_set():

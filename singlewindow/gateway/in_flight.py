@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 from collections import Counter
 from collections.abc import Callable, Coroutine, Iterator, Sequence
 from contextlib import contextmanager
@@ -10,8 +11,16 @@ from typing import Any, Protocol, TypeVar
 from uuid import UUID
 
 from singlewindow.errors import SingleWindowError, TraderMistake, Unavailable
+from singlewindow.gateway.loop_lag import LoopLag
 
 Result = TypeVar("Result")
+
+MOST_LAG_SECONDS = 0.04
+PLACES_WHEN_LATE = 64
+"""As many keep the transactions full; beyond them everything only waits longer."""
+
+REMEMBERED = 1000
+"""Credentials of which is known whose they are, by their hash."""
 
 
 class TooManyAtOnce(TraderMistake):
@@ -33,16 +42,24 @@ class Watermark(Protocol):
 class InFlight:
     """Counts submissions in work, at most `limit`, and keeps started filings alive until they end.
 
-    One trader gets at most half of the places: bodies that never come to their end must not keep others out.
+    One trader gets at most half of the places: bodies that never come to their end must not keep others out. While the
+    event loop is late there are fewer: more would wait unseen, and refusals with them.
     """
 
     def __init__(
-        self, limit: int, watermarks: Sequence[Watermark] = (), on_refused: Callable[[str], None] = lambda _: None
+        self,
+        limit: int,
+        watermarks: Sequence[Watermark] = (),
+        on_refused: Callable[[str], None] = lambda _: None,
+        *,
+        lag: LoopLag | None = None,
     ) -> None:
         self._limit, self._share = limit, max(limit // 2, 1)
         self._watermarks, self._on_refused = watermarks, on_refused
+        self._lag = lag or LoopLag()
         self._admitted = 0
         self._of_trader: Counter[UUID] = Counter()
+        self._full_handed: dict[bytes, UUID] = {}
         self._kept: set[asyncio.Task[Any]] = set()
 
     @property
@@ -81,10 +98,33 @@ class InFlight:
             if not self._of_trader[trader]:
                 del self._of_trader[trader]
 
+    def foresee(self, credential: str) -> SingleWindowError | None:
+        """Why a submission that comes with this credential would not be admitted, as far as that is known unread.
+
+        None also where only its trader's share could tell and the credential was not remembered.
+        """
+        try:
+            self._check_everybody()
+            trader = self._full_handed.get(_digest(credential)) if self._full_handed else None
+            if trader is not None:
+                self._check_share(trader)
+        except SingleWindowError as error:
+            self._on_refused(error.code)
+            return error
+        return None
+
+    def remember(self, credential: str, trader: UUID) -> None:
+        """Whose credential it is that was refused for its trader's share: the next is foreseen."""
+        if len(self._full_handed) >= REMEMBERED:
+            self._full_handed.clear()
+        self._full_handed[_digest(credential)] = trader
+
     def _check_everybody(self) -> None:
         for watermark in self._watermarks:
             watermark.check()
-        if self._admitted >= self._limit:
+        if self._admitted >= self._limit or (
+            self._admitted >= self._limit // 4 and self._lag.seconds > MOST_LAG_SECONDS
+        ):
             raise Unavailable("too many submissions are in work; try again shortly", retry_after_seconds=1)
 
     def _check_share(self, trader: UUID) -> None:
@@ -109,3 +149,8 @@ class InFlight:
         if not task.cancelled():
             # read here as well, so that asyncio does not warn when nobody is left to answer
             task.exception()
+
+
+def _digest(credential: str) -> bytes:
+    """What is kept instead of a secret."""
+    return hashlib.sha256(credential.encode("utf-8", "surrogateescape")).digest()

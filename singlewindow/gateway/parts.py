@@ -162,3 +162,6 @@ STOPPING = web.AppKey("stopping", asyncio.Event)
 
 TRADER = web.RequestKey("trader", Trader)
 """Who sent a request, present wherever the route asks for a scope."""
+
+TURNED_AWAY = web.RequestKey("turned_away", bool)
+"""Present on a request that was refused unread because intake was full: such are counted and not logged one by one."""

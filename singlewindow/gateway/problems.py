@@ -90,14 +90,12 @@ def status_of(error: SingleWindowError) -> int:
 
 def describe(error: SingleWindowError) -> dict[str, Any]:
     """The problem's members in the shape of the HTTP contract."""
-    problem: dict[str, Any] = {
-        "type": PROBLEM_TYPES + error.code,
-        "title": title_of(error.code),
-        "status": status_of(error),
-        "code": error.code,
-        "detail": error.detail,
-    }
-    return problem | _details(error)
+    return state_problem(error.code, status_of(error), error.detail) | _details(error)
+
+
+def state_problem(code: str, status: int, detail: str) -> dict[str, Any]:
+    """The members that every problem has."""
+    return {"type": PROBLEM_TYPES + code, "title": title_of(code), "status": status, "code": code, "detail": detail}
 
 
 def _details(error: SingleWindowError) -> dict[str, Any]:

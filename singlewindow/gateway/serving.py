@@ -23,7 +23,8 @@ SHUTDOWN_SECONDS = 20.0
 LINGER_SECONDS = 2.0
 """How long a kept connection may wait for its client's next request, which is answered and ends it."""
 
-BACKLOG = 1024
+BACKLOG = 4096
+"""Connections that wait to be accepted; the system has a bound of its own (net.core.somaxconn)."""
 
 log = structlog.get_logger()
 

@@ -7,22 +7,109 @@ import json
 import statistics
 import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager
 from pathlib import Path
 from uuid import uuid4
 
+import aiohttp
 import pytest
 
+from singlewindow.errors import Unavailable
 from singlewindow.gateway.connections import network_of
 from singlewindow.gateway.disk_watch import DiskFull, DiskWatch, free_bytes
+from singlewindow.gateway.in_flight import PLACES_WHEN_LATE, InFlight
+from singlewindow.gateway.loop_lag import LoopLag
 from singlewindow.gateway.parts import CONNECTIONS, IN_FLIGHT
-from tests.integration.gateway_stage import PATIENCE_SECONDS, GatewayStage, gateway_stage, order, until
+from tests.integration.gateway_stage import PATIENCE_SECONDS, GatewayStage, gateway_stage, order, until, xml_headers
 
 PLACES = 8
 COMPANIES = ("9999960001", "9999960002", "9999960003", "9999960004", "9999960005")
 REQUESTS = 150
 CALM_ENOUGH_SECONDS = 0.1
 """A 99th percentile below this is good under pressure whatever it was in the calm: there, noise decides."""
+
+
+async def test_while_intake_is_full_nobody_is_even_asked_for_a_key(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with gateway_stage(database_url, intake_limit=PLACES) as stage:
+        in_flight = stage.application[IN_FLIGHT]
+        monkeypatch.setattr(in_flight, "_admitted", PLACES)
+        refused = await stage.submit(order(), key="sw_wrong")
+        problem = json.loads(await refused.read())
+        assert (refused.status, problem["code"], problem["status"]) == (503, "unavailable", 503)
+        assert refused.headers["Retry-After"] == "1"
+        # reading is not intake
+        assert (await stage.client.get("/v1/declarations")).status == 200
+        monkeypatch.setattr(in_flight, "_admitted", 0)
+        assert (await stage.submit(order(), key="sw_wrong")).status == 401
+        assert (await stage.submit(order())).status == 202
+
+
+async def test_the_next_of_a_trader_over_its_share_is_refused_without_looking_up_its_key(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def refuse_to_look(_key: str) -> None:
+        raise AssertionError("a key was looked up")
+
+    async with gateway_stage(database_url, intake_limit=PLACES) as stage:
+        in_flight = stage.application[IN_FLIGHT]
+        in_flight._of_trader[stage.trader] = PLACES // 2
+        told = [await (await stage.submit(order())).read()]
+        monkeypatch.setattr(stage.parts.traders, "authenticate", refuse_to_look)
+        again = await stage.submit(order())
+        told.append(await again.read())
+        assert again.status == 429
+        assert told[0] == told[1]
+        assert not any(stage.key in repr(credential) for credential in in_flight._full_handed)
+        monkeypatch.undo()
+        del in_flight._of_trader[stage.trader]
+        assert (await stage.submit(order())).status == 202
+
+
+@pytest.mark.parametrize(
+    ("accept", "language", "media_type", "word"),
+    [
+        ("application/xml", "en", "application/problem+xml", "submissions"),
+        ("application/json", "zh-CN", "application/problem+json", "重发"),
+    ],
+)
+async def test_a_refusal_at_the_turnstile_speaks_as_every_other(
+    database_url: str, monkeypatch: pytest.MonkeyPatch, accept: str, language: str, media_type: str, word: str
+) -> None:
+    async with gateway_stage(database_url, intake_limit=PLACES) as stage:
+        monkeypatch.setattr(stage.application[IN_FLIGHT], "_admitted", PLACES)
+        headers = xml_headers(Authorization=f"Bearer {stage.key}", Accept=accept) | {"Accept-Language": language}
+        async with aiohttp.ClientSession() as client:
+            refused = await client.post(f"{stage.url}/v1/declarations", data=order(), headers=headers)
+            assert (refused.status, refused.content_type) == (503, media_type)
+            assert word in await refused.text()
+            assert refused.headers["Cache-Control"] == "no-store"
+
+
+def test_while_the_loop_is_late_there_are_fewer_places() -> None:
+    lag = LoopLag()
+    in_flight = InFlight(4 * PLACES_WHEN_LATE, lag=lag)
+    with ExitStack() as stack:
+        for _ in range(PLACES_WHEN_LATE):
+            stack.enter_context(in_flight.admit(uuid4()))
+        assert in_flight.foresee("Bearer one") is None
+        lag.seconds = 1.0
+        assert in_flight.foresee("Bearer one") is not None
+        with pytest.raises(Unavailable), in_flight.admit(uuid4()):
+            pass
+    assert in_flight.foresee("Bearer one") is None
+
+
+async def test_the_lag_is_what_the_loop_was_kept_from() -> None:
+    lag = LoopLag()
+    watching = asyncio.create_task(lag.watch())
+    await asyncio.sleep(0.01)
+    time.sleep(0.3)
+    await asyncio.sleep(0)
+    await asyncio.sleep(0.001)
+    assert lag.seconds > 0.2
+    watching.cancel()
 
 
 @asynccontextmanager
