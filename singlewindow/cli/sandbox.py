@@ -6,6 +6,7 @@ from pathlib import Path
 
 import uvloop
 
+from singlewindow.engines.precedence import give_way
 from singlewindow.settings import load_settings
 from singlewindow.wiring import run_sandbox_agencies
 
@@ -23,4 +24,5 @@ def sandbox(*, scenario: Path | None = None) -> None:
     settings = load_settings()
     if scenario is not None:
         settings = settings.model_copy(update={"sandbox_scenario": scenario})
+    give_way()
     uvloop.run(run_sandbox_agencies(settings))

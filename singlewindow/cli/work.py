@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uvloop
 
+from singlewindow.engines.precedence import give_way
 from singlewindow.settings import load_settings
 from singlewindow.wiring import run_lanes
 
@@ -13,4 +14,5 @@ def work() -> None:
 
     Needs SINGLEWINDOW_DATABASE_URL; SIGTERM finishes the calls under way and stops.
     """
+    give_way()
     uvloop.run(run_lanes(load_settings()))

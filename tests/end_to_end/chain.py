@@ -38,6 +38,12 @@ class Chain:
         """Base address of the sandbox agencies."""
         return self.agencies["customs"].rpartition("/customs")[0]
 
+    def processes(self, command: str) -> list[int]:
+        """The ids of its processes that run a command: serve, work or sandbox."""
+        children = Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text("utf-8").split()
+        named = b"\0%b\0" % command.encode()
+        return [int(child) for child in children if named in Path(f"/proc/{child}/cmdline").read_bytes()]
+
     def effects(self, kind: str = "effect") -> list[dict[str, Any]]:
         """The effects the sandbox agencies wrote, or lines of another kind, each synced before its answer."""
         path = self.data / "sandbox" / "effects.jsonl"

@@ -149,6 +149,13 @@ async def test_the_ready_file_names_everything(chain: Chain) -> None:
     assert set(ready["agencies"]) == {"customs", "inspection", "road", "rail", "sea", "air"}
 
 
+async def test_lanes_and_sandbox_leave_the_cores_to_the_door(chain: Chain) -> None:
+    (door,) = {os.getpriority(os.PRIO_PROCESS, pid) for pid in chain.processes("serve")}
+    behind = [pid for command in ("work", "sandbox") for pid in chain.processes(command)]
+    assert len(behind) == 2
+    assert all(os.getpriority(os.PRIO_PROCESS, pid) > door for pid in behind)
+
+
 async def test_a_scenario_with_a_mistake_is_refused_before_anything_starts(chain: Chain, tmp_path: Path) -> None:
     scenario = tmp_path / "scenario.toml"
     scenario.write_text("[weather.rail]\nhttp_500 = 2.0\n")

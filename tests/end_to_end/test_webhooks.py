@@ -7,7 +7,6 @@ import json
 import os
 import signal
 import time
-from pathlib import Path
 
 from singlewindow.messages.webhook_signatures import read_secret, verify_delivery
 from tests.end_to_end.chain import SETTLE_SECONDS, Chain, Client
@@ -17,8 +16,7 @@ from tests.integration.webhook_receiver import webhook_receiver
 
 def sender_of(chain: Chain) -> list[int]:
     """The process ids of the chain's workers."""
-    children = Path(f"/proc/{chain.pid}/task/{chain.pid}/children").read_text("utf-8").split()
-    return [int(child) for child in children if b"\0work\0" in Path(f"/proc/{child}/cmdline").read_bytes()]
+    return chain.processes("work")
 
 
 async def test_every_event_is_pushed_though_the_sender_is_killed(chain: Chain, trader: Client) -> None:
