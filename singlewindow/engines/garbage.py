@@ -24,7 +24,7 @@ def settle_garbage() -> None:
 
 
 def _give_back() -> None:
-    """glibc keeps what was freed below the top of its heaps, 5 MB after compiling; other libraries know no such call."""
+    """What was freed below the top of its heaps glibc keeps, 5 MB after compiling; not every libc has the call."""
     trim = getattr(ctypes.CDLL(None), "malloc_trim", None) if sys.platform == "linux" else None
     if trim is not None:
         trim(0)
