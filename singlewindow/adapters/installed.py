@@ -3,22 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from importlib.metadata import EntryPoint, entry_points
+from importlib.metadata import EntryPoint
 from pathlib import Path
 from typing import Any
 
 from singlewindow.adapters.declared.adapter import DeclaredAdapter
 from singlewindow.adapters.declared.configuration import Retry
-from singlewindow.adapters.declared.reading import agency_folders, read_agency
+from singlewindow.adapters.declared.reading import agency_folders
+from singlewindow.adapters.naming import ENTRY_POINTS, adapter_packages
 from singlewindow.adapters.port import Adapter
-from singlewindow.adapters.profiles import AGENCIES, builtin_adapters
+from singlewindow.adapters.profiles import AGENCIES, FOLDERS
 from singlewindow.errors import ConfigurationError
 from singlewindow.settings import Settings
-
-ENTRY_POINTS = "singlewindow.adapters"
-"""Group of the entry points of packages that bring an adapter: the name is the agency's, the object a callable that
-takes the Settings and returns an Adapter.
-"""
 
 
 def installed_adapters(settings: Settings) -> dict[str, Adapter]:
@@ -34,11 +30,12 @@ def installed_adapters(settings: Settings) -> dict[str, Adapter]:
     return adapters
 
 
-def installed_agencies(settings: Settings) -> frozenset[str]:
-    """The names alone: no WSDL is read and no package loaded. Raises ConfigurationError for a broken agency.toml."""
-    folders = agency_folders(settings.agencies) if settings.agencies else ()
-    declared = (read_agency(folder).agency.name for folder in folders)
-    return frozenset((*AGENCIES, *declared, *(point.name for point in _entry_points())))
+def builtin_adapters(settings: Settings) -> dict[str, DeclaredAdapter]:
+    """An adapter for every built-in agency, by name, made of its folder in `agencies`. Opens no connection."""
+    return {
+        agency: DeclaredAdapter(FOLDERS / agency, agencies_url=settings.agencies_url, environment=settings.environment)
+        for agency in AGENCIES
+    }
 
 
 def retry_budget(adapter: Adapter) -> Retry:
@@ -58,7 +55,7 @@ def _declared(settings: Settings) -> Iterator[tuple[str, Adapter]]:
 
 
 def _from_packages(settings: Settings) -> Iterator[tuple[str, Adapter]]:
-    for point in _entry_points():
+    for point in adapter_packages():
         adapter = _load(point)(settings)
         if adapter.agency != point.name:
             raise ConfigurationError(
@@ -76,7 +73,3 @@ def _load(point: EntryPoint) -> Callable[[Settings], Adapter]:
         raise ConfigurationError(f"entry point {point.name} = {point.value}: not something to call with the settings")
     loaded: Callable[[Settings], Adapter] = make
     return loaded
-
-
-def _entry_points() -> list[EntryPoint]:
-    return sorted(entry_points(group=ENTRY_POINTS), key=lambda point: point.name)

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import structlog
 
-from singlewindow.adapters.declared.adapter import DeclaredAdapter
 from singlewindow.adapters.declared.credentials import push_credential
 from singlewindow.adapters.declared.reading import agency_folders, read_agency
-from singlewindow.adapters.installed import read_declared
 from singlewindow.errors import ConfigurationError
 from singlewindow.keys import agency_password
 from singlewindow.settings import Settings
+
+if TYPE_CHECKING:
+    from singlewindow.adapters.declared.adapter import DeclaredAdapter
 
 log = structlog.get_logger()
 
@@ -62,8 +64,15 @@ def open_push_doors(settings: Settings, keys: Path) -> tuple[PushDoors, dict[Pat
         agency = read_agency(folder).agency
         names[folder] = agency.name
         pushes = agency.notifications.mode == "pushed"
-        declared[agency.name] = read_declared(settings, folder) if pushes else None
+        declared[agency.name] = read_adapter(settings, folder) if pushes else None
     return PushDoors(keys, declared), names
+
+
+def read_adapter(settings: Settings, folder: Path) -> DeclaredAdapter:
+    """The adapter of an agency that pushes; with the first one zeep is loaded. Raises ConfigurationError."""
+    from singlewindow.adapters.installed import read_declared  # 9 MB that a gateway without such agencies goes without
+
+    return read_declared(settings, folder)
 
 
 def _pushes(adapter: DeclaredAdapter) -> bool:

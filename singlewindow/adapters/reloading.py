@@ -9,20 +9,23 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import structlog
 
-from singlewindow.adapters.declared.adapter import DeclaredAdapter
 from singlewindow.adapters.declared.reading import agency_folders
 from singlewindow.errors import ConfigurationError
 from singlewindow.xsd.reloading import Print, take_print
+
+if TYPE_CHECKING:
+    from singlewindow.adapters.declared.adapter import DeclaredAdapter
 
 LOOK_SECONDS = 2.0
 """How often the folders are looked at."""
 
 log = structlog.get_logger()
 
-Take = Callable[[DeclaredAdapter], Awaitable[None]]
+Take = Callable[["DeclaredAdapter"], Awaitable[None]]
 Note = Callable[[str, str | None], Awaitable[None]]
 """Hears by the agency's name why its changed description was refused, or (None) that it was taken."""
 

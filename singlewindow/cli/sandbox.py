@@ -6,9 +6,10 @@ from pathlib import Path
 
 import uvloop
 
+from singlewindow.adapters.sandbox.serving import run_sandbox
 from singlewindow.engines.precedence import give_way
+from singlewindow.logs import configure_logging
 from singlewindow.settings import load_settings
-from singlewindow.wiring import run_sandbox_agencies
 
 
 def sandbox(*, scenario: Path | None = None) -> None:
@@ -25,4 +26,5 @@ def sandbox(*, scenario: Path | None = None) -> None:
     if scenario is not None:
         settings = settings.model_copy(update={"sandbox_scenario": scenario})
     give_way()
-    uvloop.run(run_sandbox_agencies(settings))
+    configure_logging(settings.log_level)
+    uvloop.run(run_sandbox(settings, notify_url=settings.url))

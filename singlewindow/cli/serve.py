@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import uvloop
 
+from singlewindow.gateway_wiring import run_gateway
 from singlewindow.settings import load_settings
-from singlewindow.wiring import run_gateway
 
 
 def serve() -> None:

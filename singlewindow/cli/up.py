@@ -17,6 +17,7 @@ from pathlib import Path
 
 from rich.console import Console
 
+from singlewindow.adapters.profiles import AGENCIES
 from singlewindow.adapters.sandbox.scenario import load_scenario
 from singlewindow.cli.client import SANDBOX_KEYS
 from singlewindow.engines.child import Child
@@ -27,7 +28,7 @@ from singlewindow.errors import ConfigurationError
 from singlewindow.keys import keys_folder, load_keys, make_agency_password
 from singlewindow.ledger.migrating import migrate
 from singlewindow.settings import PREFIX, Settings, load_settings
-from singlewindow.wiring import AGENCIES, open_ledger
+from singlewindow.wiring import open_ledger
 
 SANDBOX_TRADER = "Sandbox Trader"
 BACKLOG = 1024

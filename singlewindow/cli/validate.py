@@ -12,7 +12,7 @@ from singlewindow.cli.client import show_problems
 from singlewindow.messages.judgement import Judgement, Problem
 from singlewindow.settings import load_settings
 from singlewindow.wiring import open_door
-from singlewindow.xsd.json_mapping.read_json import JsonRefused
+from singlewindow.xsd.json_mapping.refusals import JsonRefused
 from singlewindow.xsd.judging import Door
 from singlewindow.xsd.parser import Refused
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import uvloop
 
 from singlewindow.engines.precedence import give_way
+from singlewindow.lane_wiring import run_lanes
 from singlewindow.settings import load_settings
-from singlewindow.wiring import run_lanes
 
 
 def work() -> None:

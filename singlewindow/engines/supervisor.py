@@ -62,7 +62,7 @@ class Supervisor:
             self.add(*self._waiting.pop(0))
 
     def add(self, *children: Child) -> None:
-        """Start a further stage and wait until all of it is ready; it will be stopped before the earlier ones.
+        """Start a further stage, all of it at once, and wait until it is ready; it is stopped before the earlier ones.
 
         Raises ChildFailedError or StopRequested, after stopping everything.
         """
@@ -71,6 +71,8 @@ class Supervisor:
         stage = [Supervised(child, self._log_dir) for child in children]
         self._stages.append(stage)
         try:
+            for supervised in stage:
+                supervised.keep_alive()
             for supervised in stage:
                 self._await_ready(supervised)
         except BaseException:

@@ -25,7 +25,7 @@ from singlewindow.xsd.envelopes import address, is_envelope, open_envelope
 from singlewindow.xsd.examining import Recognised, accept, recognise
 from singlewindow.xsd.explaining import Explainer, Schema, Unexplained, build_schema
 from singlewindow.xsd.json_judging import judge_json
-from singlewindow.xsd.json_mapping.read_json import JsonRefused
+from singlewindow.xsd.json_mapping.refusals import JsonRefused
 from singlewindow.xsd.json_mapping.shape import ElementShape, build_shape
 from singlewindow.xsd.json_mapping.write_json import to_json
 from singlewindow.xsd.parser import Refused

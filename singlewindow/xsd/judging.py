@@ -22,9 +22,8 @@ class Door:
         self._pool = JudgePool(catalogue.extra)
 
     async def warm(self) -> None:
-        """Compile the schemas here and in a first judge child. Raises ConfigurationError for a schema that is wrong."""
-        await asyncio.to_thread(self._compile)
-        await self._pool.warm()
+        """Compile the schemas here and meanwhile in a first judge child. Raises ConfigurationError for a wrong one."""
+        await asyncio.gather(asyncio.to_thread(self._compile), self._pool.warm())
 
     async def close(self) -> None:
         """End the judge children."""

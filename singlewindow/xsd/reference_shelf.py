@@ -9,9 +9,7 @@ from weakref import WeakKeyDictionary
 
 from singlewindow.xsd.catalogue import Catalogue, InstalledSet
 from singlewindow.xsd.reference import RootReference, SetReference
-from singlewindow.xsd.reference_elements import read_roots
 from singlewindow.xsd.reference_rules import RulesByPlace
-from singlewindow.xsd.reference_sets import read_set
 
 
 class OpenedSet:
@@ -39,7 +37,15 @@ class OpenedSet:
             for name, root in self.reference.message_set.roots.items()
             if self._installed.schema_path(name) == schema_path
         ]
+        from singlewindow.xsd.reference_elements import read_roots
+
         return read_roots(schema_path, roots, self._rules)
+
+
+def _read_set(installed: InstalledSet) -> SetReference:
+    from singlewindow.xsd.reference_sets import read_set  # with xmlschema, 10 MB: for readers, not for filing
+
+    return read_set(installed)
 
 
 class ReferenceShelf:
@@ -57,7 +63,7 @@ class ReferenceShelf:
             return None
         async with self._reading:
             if installed not in self._opened:
-                self._opened[installed] = OpenedSet(installed, await asyncio.to_thread(read_set, installed))
+                self._opened[installed] = OpenedSet(installed, await asyncio.to_thread(_read_set, installed))
         return self._opened[installed]
 
     def refused_sets(self) -> Mapping[str, str]:

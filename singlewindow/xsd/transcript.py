@@ -7,7 +7,7 @@ from typing import Any
 import orjson
 
 from singlewindow.messages.judgement import JoinValue, Judgement, Problem, Unit
-from singlewindow.xsd.json_mapping.read_json import JsonRefused
+from singlewindow.xsd.json_mapping.refusals import JsonRefused
 from singlewindow.xsd.parser import Refused
 
 _REFUSAL = ("status", "code", "detail", "line", "column")

@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from singlewindow.adapters import installed
+from singlewindow.adapters import naming
 from singlewindow.adapters.declared.adapter import DeclaredAdapter
-from singlewindow.adapters.installed import installed_adapters, installed_agencies
+from singlewindow.adapters.installed import installed_adapters
+from singlewindow.adapters.naming import installed_agencies
 from singlewindow.adapters.profiles import AGENCIES as BUILT_IN
 from singlewindow.adapters.unreliable import UnreliableAdapter
 from singlewindow.errors import ConfigurationError
@@ -100,9 +101,9 @@ def test_a_folder_that_is_not_there_is_refused(tmp_path: Path) -> None:
 
 def test_a_package_brings_an_adapter_by_its_entry_point(monkeypatch: pytest.MonkeyPatch) -> None:
     name = UnreliableAdapter().agency
-    point = EntryPoint(name, f"{__name__}:make_unreliable", installed.ENTRY_POINTS)
+    point = EntryPoint(name, f"{__name__}:make_unreliable", naming.ENTRY_POINTS)
     monkeypatch.setattr(EntryPoint, "load", lambda _: make_unreliable)
-    monkeypatch.setattr(installed, "entry_points", lambda **_: (point,))
+    monkeypatch.setattr(naming, "entry_points", lambda **_: (point,))
     if name in BUILT_IN:
         with pytest.raises(ConfigurationError, match="installed already"):
             installed_adapters(Settings())
@@ -111,8 +112,8 @@ def test_a_package_brings_an_adapter_by_its_entry_point(monkeypatch: pytest.Monk
 
 
 def test_an_entry_point_that_leads_nowhere_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    point = EntryPoint("ferry", "no_such_package:make", installed.ENTRY_POINTS)
-    monkeypatch.setattr(installed, "entry_points", lambda **_: (point,))
+    point = EntryPoint("ferry", "no_such_package:make", naming.ENTRY_POINTS)
+    monkeypatch.setattr(naming, "entry_points", lambda **_: (point,))
     with pytest.raises(ConfigurationError, match="entry point ferry = no_such_package:make: No module"):
         installed_adapters(Settings())
     assert "ferry" in installed_agencies(Settings())

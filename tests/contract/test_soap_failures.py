@@ -17,9 +17,10 @@ from aiohttp import web
 
 from singlewindow.adapters import wire
 from singlewindow.adapters.declared.adapter import DeclaredAdapter
+from singlewindow.adapters.installed import builtin_adapters
 from singlewindow.adapters.outcomes import ReplyRefused
 from singlewindow.adapters.port import Adapter
-from singlewindow.adapters.profiles import AGENCIES, FOLDERS, builtin_adapters
+from singlewindow.adapters.profiles import AGENCIES, FOLDERS
 from singlewindow.adapters.soap import LocalFiles, ServiceDescription
 from singlewindow.adapters.wire import Credentials
 from singlewindow.errors import AgencyError, ConfigurationError

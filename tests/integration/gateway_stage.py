@@ -15,9 +15,8 @@ import aiohttp
 from aiohttp import web
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from singlewindow.adapters.installed import installed_agencies
+from singlewindow.adapters.naming import installed_agencies
 from singlewindow.adapters.push_doors import open_push_doors
-from singlewindow.agency_wiring import push_readers
 from singlewindow.gateway.application import build_application
 from singlewindow.gateway.bus import Bus
 from singlewindow.gateway.parts import GatewayParts
@@ -40,6 +39,7 @@ from singlewindow.ledger.traders import Traders
 from singlewindow.ledger.webhooks import Webhooks
 from singlewindow.messages.identifiers import Clock, IdentifierSource
 from singlewindow.messages.receipts import ReceiptSigner
+from singlewindow.push_wiring import push_readers
 from singlewindow.settings import Settings
 from singlewindow.xsd.catalogue import Catalogue, load_catalogue
 from singlewindow.xsd.judging import Door

@@ -20,8 +20,8 @@ from aiohttp.test_utils import TestServer
 from lxml import etree
 
 from singlewindow.adapters.declared.adapter import DeclaredAdapter
+from singlewindow.adapters.installed import builtin_adapters
 from singlewindow.adapters.port import Answer, Call, OriginalItem, TaskItem
-from singlewindow.adapters.profiles import builtin_adapters
 from singlewindow.adapters.sandbox.serving import JOURNAL, open_sandbox
 from singlewindow.settings import Settings
 from singlewindow.xsd.soap_envelope import http_headers, open_envelope

@@ -52,6 +52,14 @@ def test_a_stage_starts_when_the_one_before_is_ready_and_stops_before_it(tmp_pat
     assert diary.read_text().splitlines() == ["engine starts", "worker starts", "worker stops", "engine stops"]
 
 
+def test_the_children_of_a_stage_start_side_by_side(supervisor: Supervisor, tmp_path: Path) -> None:
+    ready = tmp_path / "ready"
+
+    supervisor.add(shell("waiting", "sleep 600", ready=ready), shell("freeing", f"touch {ready}; sleep 600"))
+
+    assert supervisor.pids().keys() == {"waiting", "freeing"}
+
+
 def test_a_child_deaf_to_its_stop_signal_is_killed_after_its_time(supervisor: Supervisor, tmp_path: Path) -> None:
     ready = tmp_path / "ready"
     supervisor.add(shell("deaf", f"trap '' TERM; touch {ready}; sleep 600", stop_timeout_seconds=0.2, ready=ready))

@@ -17,7 +17,8 @@ from singlewindow.adapters.certification.subject import REFERENCE, Connect, Spec
 from singlewindow.adapters.declared.adapter import DeclaredAdapter
 from singlewindow.adapters.declared.plans import Compiler
 from singlewindow.adapters.declared.reading import AgencyFolder, agency_folders, read_agency
-from singlewindow.adapters.installed import installed_adapters, installed_agencies
+from singlewindow.adapters.installed import installed_adapters
+from singlewindow.adapters.naming import installed_agencies
 from singlewindow.adapters.port import Adapter
 from singlewindow.adapters.profiles import AGENCIES
 from singlewindow.adapters.soap import ServiceDescription

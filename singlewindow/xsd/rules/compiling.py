@@ -5,15 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
-
-from lxml import etree
 
 from singlewindow.errors import ConfigurationError
 from singlewindow.messages.rule import Rule
 from singlewindow.xsd.rules.checking import named_lists
 from singlewindow.xsd.rules.code_lists import CodeList
-from singlewindow.xsd.rules.functions import Extensions, make_functions
+from singlewindow.xsd.rules.functions import make_functions
+from singlewindow.xsd.rules.late import LateXPath
 from singlewindow.xsd.rules.questions import Question, Questions
 from singlewindow.xsd.rules.schematron import Assertion, RuleFile
 from singlewindow.xsd.rules.screen import Asked
@@ -25,7 +23,7 @@ def raise_severity(rule: Rule, raised: Collection[str]) -> Rule:
 
 
 class Compiler:
-    """Compiles the rules of files over code lists. Raises ConfigurationError that names file and rule."""
+    """Compiles the rules of files over code lists, which were checked. Raises ConfigurationError: file and rule."""
 
     def __init__(self, lists: Mapping[str, CodeList], raised: Collection[str]) -> None:
         self._lists, self._raised = lists, raised
@@ -55,24 +53,12 @@ class Compiler:
         subject, attribute = assertion.subject, None
         if subject.startswith("@"):
             subject, attribute = "", assertion.subject[1:]
-        broken = self._xpath(_violations(assertion), file, rule.id)
+        broken = LateXPath(_violations(assertion), file.namespaces, self._functions)
         names = named_lists(assertion.test)
         codes = self._lists[names[0]].codes if len(names) == 1 else {}
         tested = Asked(assertion.context, assertion.test, file.namespaces)
-        found = self._xpath(subject, file, rule.id) if subject else None
+        found = LateXPath(subject, file.namespaces, self._functions) if subject else None
         return Question(rule, broken, found, attribute, codes, tested)
-
-    def _xpath(self, expression: str, file: RuleFile, name: str) -> etree.XPath:
-        try:
-            return etree.XPath(
-                expression, namespaces=file.namespaces, extensions=self._extensions(), smart_strings=False
-            )
-        except etree.XPathSyntaxError as error:
-            raise ConfigurationError(f"{file.path}: rule {name}: {error}: {expression}") from error
-
-    def _extensions(self) -> Any:
-        functions: Extensions = self._functions
-        return functions
 
 
 def _violations(assertion: Assertion) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from lxml import etree
@@ -18,6 +19,7 @@ from singlewindow.xsd.outline import Branch
 from singlewindow.xsd.parser import Element
 from singlewindow.xsd.rules.functions import Extensions
 from singlewindow.xsd.rules.joining import join_assertions
+from singlewindow.xsd.rules.late import LateXPath
 from singlewindow.xsd.rules.screen import Asked, Screen, build_screen
 
 
@@ -26,8 +28,8 @@ class Question:
     """One assertion ready to be asked: `broken` finds the contexts that break it, `subject` what it is said of."""
 
     rule: Rule
-    broken: etree.XPath
-    subject: etree.XPath | None
+    broken: LateXPath
+    subject: LateXPath | None
     attribute: str | None
     codes: Collection[str]
     tested: Asked
@@ -70,7 +72,10 @@ class Questions:
 
     def __init__(self, each: Sequence[Question], functions: Extensions) -> None:
         self._each, self._functions = tuple(each), functions
-        self._any_broken = self._join(range(len(each)))
+
+    @cached_property
+    def _any_broken(self) -> LateXPath | None:
+        return self._join(range(len(self._each)))
 
     def ask(self, root: Element) -> Iterator[Finding]:
         """Every finding."""
@@ -87,15 +92,13 @@ class Questions:
         screen = build_screen([question.tested for question in self._each], root, unit, self._functions)
         return ScreenedQuestions(self, screen, self._join(screen.beyond))
 
-    def _join(self, numbers: Iterable[int]) -> etree.XPath | None:
+    def _join(self, numbers: Iterable[int]) -> LateXPath | None:
         """Whether any of these is broken. Two files may mean different things by a prefix, but their sets do not."""
         tested = [self._each[number].tested for number in numbers]
         if not tested:
             return None
         namespaces = {prefix: uri for one in tested for prefix, uri in one.namespaces.items()}
-        expression = join_assertions((one.context, one.test) for one in tested)
-        called: Any = {key: function for key, function in self._functions.items() if f":{key[1]}(" in expression}
-        return etree.XPath(expression, namespaces=namespaces, extensions=called, smart_strings=False)
+        return LateXPath(join_assertions((one.context, one.test) for one in tested), namespaces, self._functions)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +107,7 @@ class ScreenedQuestions:
 
     questions: Questions
     screen: Screen
-    beyond: etree.XPath | None
+    beyond: LateXPath | None
 
 
 class Screening:
