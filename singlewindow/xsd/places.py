@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import codecs
+import re
+from bisect import bisect_right
 from collections import Counter
-from contextlib import suppress
 from typing import Any
-from xml.parsers import expat
 
 from singlewindow.messages.judgement import Problem
 from singlewindow.xsd.findings import MEANT, Finding, local
@@ -17,21 +17,28 @@ SHOWN_VALUE = 80
 
 MASK = "***"
 
+_START_TAG = re.compile(rb"<(?:[^/!?]|!--.*?-->|!\[CDATA\[.*?\]\]>|\?.*?\?>)", re.DOTALL)
+"""A start tag's beginning, or the whole of what may hold something that looks like one."""
+
+_NO_START_TAG = b"!?"
+_LINE_END = re.compile(rb"\r\n?|\n")
+_MARKS_OF_UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+
 
 class Places:
     """Turns findings about one message into problems with their places; a personal value is masked."""
 
     def __init__(self, root: Element, body: bytes, *, repeatable: frozenset[str], personal: frozenset[str]) -> None:
-        self._positions: dict[Element, tuple[int | None, int | None]] = dict(
-            zip(root.iter(), locate_elements(body), strict=False)
-        )
+        self._tags = StartTags(body)
+        self._offsets: dict[Element, int] = dict(zip(root.iter(), self._tags.offsets, strict=False))
         self._repeatable, self._personal = repeatable, personal
         self._ordinals: dict[Element, dict[Element, tuple[int, bool]]] = {}
 
     def place(self, finding: Finding, ordinal: int | None) -> Problem:
         """The problem of a finding at an element of this message."""
         element = finding.element
-        line, column = self._positions.get(element, (None, None))
+        offset = self._offsets.get(element)
+        line, column = (None, None) if offset is None else self._tags.place(offset)
         name = finding.missing or finding.attribute or local(element.tag)
         tells = name in self._personal and (finding.hint or "").startswith(MEANT)
         return Problem(
@@ -91,21 +98,22 @@ def _count_children(parent: Element) -> dict[Element, tuple[int, bool]]:
     return {child: (ordinal, numbers[child.tag] == 1) for child, ordinal in ordinals.items()}
 
 
-def locate_elements(body: bytes) -> list[tuple[int, int]]:
-    """Line and column (1-based, in characters) of every start tag in document order.
+class StartTags:
+    """Where the start tags of a body are, which is well-formed and has no DTD.
 
-    By expat, which may see only bytes that libxml2 found well-formed and free of DTDs, and sees them whole. It counts
-    a byte order mark as the first character of the first line; no editor shows one.
+    Offsets are found for all of them, in one pass; line and column only for those that are asked for.
     """
-    positions: list[tuple[int, int]] = []
-    marked = body.startswith((codecs.BOM_UTF8, codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
-    parser = expat.ParserCreate()
 
-    def note(_name: str, _attributes: object) -> None:
-        line, before = parser.CurrentLineNumber, parser.CurrentColumnNumber
-        positions.append((line, before if marked and line == 1 else before + 1))
+    def __init__(self, body: bytes) -> None:
+        self._body = body.decode("utf-16").encode() if body.startswith(_MARKS_OF_UTF16) else body
+        self._line_ends: list[int] | None = None
+        found = ((one.start(), one.group()) for one in _START_TAG.finditer(self._body))
+        self.offsets = [offset for offset, text in found if text[1] not in _NO_START_TAG]
 
-    parser.StartElementHandler = note
-    with suppress(expat.ExpatError):
-        parser.Parse(body, True)
-    return positions
+    def place(self, offset: int) -> tuple[int, int]:
+        """Line and column, 1-based, in characters. A byte order mark is no character: no editor shows one."""
+        if self._line_ends is None:
+            self._line_ends = [end.end() for end in _LINE_END.finditer(self._body)]
+        line = bisect_right(self._line_ends, offset)
+        begin = self._line_ends[line - 1] if line else 0
+        return line + 1, len(self._body[begin:offset].decode().removeprefix("\ufeff")) + 1

@@ -16,7 +16,7 @@ from singlewindow.xsd import parser as xml_parser
 from singlewindow.xsd.catalogue import Catalogue, load_catalogue
 from singlewindow.xsd.examining import examine
 from singlewindow.xsd.parser import Refused, declared_encoding, parse, to_utf8
-from singlewindow.xsd.places import locate_elements
+from singlewindow.xsd.places import StartTags
 from tests.unit.ceb_messages import INVENTORY
 
 PACKAGE = Path(xml_parser.__file__).parents[1]
@@ -129,7 +129,8 @@ def test_transcoding_moves_no_line_and_no_column() -> None:
     readable = to_utf8(text.encode("gbk"), GBK)
     assert b"GBK" not in readable
     assert [len(line) for line in readable.decode().split("\n")] == [len(line) for line in text.split("\n")]
-    assert locate_elements(readable) == [(2, 18), (3, 1), (3, 9)]
+    tags = StartTags(readable)
+    assert [tags.place(offset) for offset in tags.offsets] == [(2, 18), (3, 1), (3, 9)]
 
 
 def test_what_needs_no_transcoding_stays_the_very_bytes() -> None:
