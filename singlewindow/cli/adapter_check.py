@@ -31,8 +31,9 @@ def check(
 ) -> None:
     """Run the conformance scenarios against an adapter through a faulty network, and give a verdict with evidence.
 
-    A built-in agency is tried against a sandbox that this command starts. Exit code 0: every scenario that applies
-    passed. 1: at least one failed.
+    A built-in agency is tried against a sandbox that this command starts, a folder whose address is only an example
+    (agency.example) before a stub of it. Exit code 0: every scenario that applies passed. 1: at least one failed.
+    3: the service cannot be reached.
 
     Parameters
     ----------
@@ -78,6 +79,8 @@ def _write(content: bytes, output: Path | None) -> None:
 
 def _summarise(result: Report) -> None:
     console = Console(highlight=False, soft_wrap=True)
+    if result.stub:
+        console.print("before a stub of its own WSDL and agency.toml; the authority was not asked", style="yellow")
     for one in result.results:
         reason = f"  {one.reason}" if one.reason else ""
         console.print(f"[{_COLOURS[one.verdict]}]{one.verdict:<15}[/] {one.id:<22}{escape(reason)}")

@@ -13,6 +13,7 @@ from urllib.parse import urlsplit, urlunsplit
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from singlewindow.adapters.certification.builtin_subject import describe_builtin, describe_specimen, open_builtin
+from singlewindow.adapters.certification.reaching import is_example, require_reachable
 from singlewindow.adapters.certification.subject import REFERENCE, Connect, Specimen, Subject
 from singlewindow.adapters.declared.adapter import DeclaredAdapter
 from singlewindow.adapters.declared.plans import Compiler
@@ -21,10 +22,11 @@ from singlewindow.adapters.installed import installed_adapters
 from singlewindow.adapters.naming import installed_agencies
 from singlewindow.adapters.port import Adapter
 from singlewindow.adapters.profiles import AGENCIES
+from singlewindow.adapters.security.loading import load_security, read_passwords
 from singlewindow.adapters.soap import ServiceDescription
 from singlewindow.adapters.stub.agency import REJECT
 from singlewindow.adapters.stub.serving import open_stub
-from singlewindow.errors import ConfigurationError
+from singlewindow.errors import ConfigurationError, Unavailable
 from singlewindow.settings import Settings
 
 SPECIMEN = "specimen.toml"
@@ -54,26 +56,26 @@ async def open_subject(name: str, settings: Settings) -> AsyncIterator[Subject]:
     """The subject that a user calls so: a built-in agency, an installed one, a folder, or a URL.
 
     `settings.agencies_url` is where the service of a folder or of an installed agency is. A URL names the service of a
-    built-in agency by its last step, such as https://host/customs. Raises ConfigurationError for what is none of these.
+    built-in agency by its last step, such as https://host/customs. A folder whose address is an example's has its stub.
+    Raises ConfigurationError for what is none of these, Unavailable for a folder whose service cannot be reached: a
+    stub in its place would certify an authority that nobody asked.
     """
-    folder = Path(name)
+    folder = Path(name) if await asyncio.to_thread(Path(name).is_dir) else _installed_folder(name, settings)
     if name in AGENCIES:
         async with open_builtin(name) as subject:
             yield subject
     elif name.startswith(("http://", "https://")):
         base_url, _, agency = name.rstrip("/").rpartition("/")
         yield describe_builtin(agency, base_url)
-    elif await asyncio.to_thread(folder.is_dir):
-        yield await asyncio.to_thread(describe_folder, folder, settings.agencies_url)
+    elif folder is not None:
+        async with _open_folder(folder, settings.agencies_url) as subject:
+            yield subject
     else:
-        yield describe_installed(name, settings)
+        yield describe_packaged(name, settings)
 
 
-def describe_installed(name: str, settings: Settings) -> Subject:
-    """An agency of the installation's folder or of a package. Raises ConfigurationError for a name that is none."""
-    for folder in agency_folders(settings.agencies) if settings.agencies else ():
-        if read_agency(folder).agency.name == name:
-            return describe_folder(folder, settings.agencies_url)
+def describe_packaged(name: str, settings: Settings) -> Subject:
+    """An agency that an installed package brings. Raises ConfigurationError for a name that is none."""
     known = installed_agencies(settings)
     if name not in known:
         raise ConfigurationError(f"{name} is no agency ({', '.join(sorted(known))}), no folder and no URL")
@@ -82,6 +84,11 @@ def describe_installed(name: str, settings: Settings) -> Subject:
         return installed_adapters(settings.model_copy(update={"agencies_url": base_url}))[name]
 
     return Subject(name, settings.agencies_url, connect, _shipped("declare"))
+
+
+def _installed_folder(name: str, settings: Settings) -> Path | None:
+    folders = agency_folders(settings.agencies) if settings.agencies else ()
+    return next((folder for folder in folders if read_agency(folder).agency.name == name), None)
 
 
 @asynccontextmanager
@@ -100,7 +107,22 @@ async def open_stubbed(folder: Path) -> AsyncIterator[Subject]:
             return agency.count(references)
 
         counted = count if agency.sees_documents else None
-        yield Subject(read.agency.name, url, _connect_moved(folder), specimen, count_effects=counted)
+        named, secrets = read.agency.name, read_passwords(read)
+        yield Subject(named, url, _connect_stub(folder), specimen, secrets, count_effects=counted, stub=True)
+
+
+@asynccontextmanager
+async def _open_folder(folder: Path, service_url: str) -> AsyncIterator[Subject]:
+    subject = await asyncio.to_thread(describe_folder, folder, service_url)
+    if is_example(subject.service_url):
+        async with open_stubbed(folder) as stubbed:
+            yield stubbed
+        return
+    try:
+        await require_reachable(subject.service_url)
+    except Unavailable as error:
+        raise Unavailable(f"{error.detail}; --stub tries {folder} before a stub of it") from error
+    yield subject
 
 
 def describe_folder(folder: Path, service_url: str) -> Subject:
@@ -112,13 +134,30 @@ def describe_folder(folder: Path, service_url: str) -> Subject:
         service_url = _only_host(folder, Compiler(read, service_url).services.values())
     if not urlsplit(service_url).hostname:
         raise ConfigurationError(f"--service wants a URL, not {service_url!r}")
-    return Subject(read.agency.name, service_url, _connect_moved(folder), read_specimen(read))
+    security = load_security(read, [service_url])
+    tls = security.tls if security else None
+    specimen, secrets = read_specimen(read), read_passwords(read)
+    return Subject(read.agency.name, service_url, _connect_moved(folder), specimen, secrets, tls=tls)
 
 
 def _connect_moved(folder: Path) -> Connect:
     def connect(base_url: str, *, deadline_seconds: float) -> DeclaredAdapter:
         return DeclaredAdapter(
             folder, base_url=base_url, environment="certification", deadline_seconds=deadline_seconds
+        )
+
+    return connect
+
+
+def _connect_stub(folder: Path) -> Connect:
+    def connect(base_url: str, *, deadline_seconds: float) -> DeclaredAdapter:
+        security = load_security(read_agency(folder), [base_url])
+        return DeclaredAdapter(
+            folder,
+            base_url=base_url,
+            environment="certification",
+            deadline_seconds=deadline_seconds,
+            security=security.without_proof() if security else None,
         )
 
     return connect

@@ -35,7 +35,8 @@ def write_json(report: Report) -> bytes:
 def write_junit_xml(report: Report) -> bytes:
     """Each scenario as a test case; one that does not apply is skipped."""
     cases = [_describe_case(result) for result in report.results]
-    return write_junit(f"adapter.{report.adapter}", report.started_at.isoformat(timespec="seconds"), cases)
+    suite = f"adapter.{report.adapter}{'.stub' if report.stub else ''}"
+    return write_junit(suite, report.started_at.isoformat(timespec="seconds"), cases)
 
 
 WRITERS: dict[Form, Callable[[Report], bytes]] = {"html": write_html, "json": write_json, "junit": write_junit_xml}

@@ -45,12 +45,13 @@ class Result:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """The verdict over an adapter."""
+    """The verdict over an adapter; `stub`: before a stub of its own description, not the agency."""
 
     adapter: str
     service_url: str
     started_at: datetime
     live: bool
+    stub: bool
     results: tuple[Result, ...]
 
     def count(self, verdict: Verdict) -> int:
@@ -73,12 +74,12 @@ async def certify(subject: Subject, *, live: bool = False, scenarios: Iterable[S
     """Run the scenarios one after the other. `live` allows all of them against a service off this machine."""
     started_at = datetime.now(UTC)
     allowed = live or is_local(subject.service_url)
-    async with open_proxy(subject.service_url) as proxy:
+    async with open_proxy(subject.service_url, subject.tls) as proxy:
         results = [
             await run_scenario(subject, scenario, proxy) if allowed or not scenario.needs_live else _leave_out(scenario)
             for scenario in scenarios
         ]
-    return Report(subject.name, subject.service_url, started_at, live, tuple(results))
+    return Report(subject.name, subject.service_url, started_at, live, subject.stub, tuple(results))
 
 
 async def run_scenario(subject: Subject, scenario: Scenario, proxy: FaultProxy) -> Result:
@@ -118,12 +119,12 @@ async def _try(subject: Subject, scenario: Scenario, proxy: FaultProxy, said: li
         await adapter.close()
 
 
-def open_proxy(url: str) -> FaultProxy:
-    """A proxy before the service at a URL, to be entered as a context."""
+def open_proxy(url: str, tls: ssl.SSLContext | None = None) -> FaultProxy:
+    """A proxy before the service at a URL, to be entered as a context. `tls`: how to reach one with https."""
     where = urlsplit(url)
     secure = where.scheme == "https"
     port = where.port or (_HTTPS_PORT if secure else _HTTP_PORT)
-    return FaultProxy(where.hostname or "", port, tls=ssl.create_default_context() if secure else None)
+    return FaultProxy(where.hostname or "", port, tls=(tls or ssl.create_default_context()) if secure else None)
 
 
 def is_local(url: str) -> bool:

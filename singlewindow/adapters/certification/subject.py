@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import re
+import ssl
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -95,7 +96,8 @@ class Subject:
     """One adapter and its service at `service_url`. `secrets` must appear in nothing that is kept or shown.
 
     `count_effects` counts what the service has done for documents with these references, `pushed` has its notices;
-    either is None where the service does not tell.
+    either is None where the service does not tell. `tls` is how an https service is reached, None: as any other.
+    `stub`: the service is played after the adapter's own description, so that the verdict says nothing of the agency.
     """
 
     name: str
@@ -105,3 +107,5 @@ class Subject:
     secrets: tuple[str, ...] = ()
     count_effects: Callable[[Sequence[str]], Awaitable[int]] | None = field(default=None, repr=False)
     pushed: PushedNotices | None = field(default=None, repr=False)
+    tls: ssl.SSLContext | None = field(default=None, repr=False)
+    stub: bool = False

@@ -30,6 +30,11 @@ def load_security(read: AgencyFolder, urls: Iterable[str]) -> DeclaredSecurity |
     return _Loading(read, read.agency.security).load()
 
 
+def read_passwords(read: AgencyFolder) -> tuple[str, ...]:
+    """The passwords that `[security]` refers to, so that they can be looked for. Raises ConfigurationError."""
+    return _Loading(read, read.agency.security).passwords()
+
+
 @dataclass(frozen=True, slots=True)
 class _Loading:
     read: AgencyFolder
@@ -48,6 +53,11 @@ class _Loading:
             pinned=self._pinned(signature),
             addressing=self.table.addressing,
         )
+
+    def passwords(self) -> tuple[str, ...]:
+        table = self.table
+        logins = (self._login("basic", table.basic), self._login("username_token", table.username_token))
+        return tuple(dict.fromkeys(login.password for login in logins if login is not None))
 
     def _context(self, tls: Tls) -> ssl.SSLContext:
         ca = self.read.file(tls.ca, "security", "tls", "ca") if tls.ca is not None else None

@@ -79,7 +79,7 @@ class StubAgency:
     def answer(self, body: bytes, soap_action: str = "") -> Answered:
         """Read a request, act on it and answer. Raises MalformedSoap for what no operation takes."""
         asked = read_call(body)
-        served = self._find(asked.name, soap_action.strip('"'))
+        served = self._find(asked.name, soap_action)
         shape = served.service.describe(served.table.operation)
         said = list(self._act(served, asked.content))
         if shape.reply is None or served.table.reply is None:

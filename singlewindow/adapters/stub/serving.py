@@ -8,12 +8,15 @@ from pathlib import Path
 
 from aiohttp import web
 
+from singlewindow.adapters.mtom import open_mtom
 from singlewindow.adapters.stub.agency import StubAgency
 from singlewindow.errors import ConfigurationError
-from singlewindow.xsd.soap_envelope import MalformedSoap, http_headers
+from singlewindow.xsd.soap_envelope import MalformedSoap, SoapVersion, http_headers
 from singlewindow.xsd.soap_faults import SoapFault, fault_status, write_fault
 
 MOST_BYTES = 50_000_000
+SOAP_12_TYPE = "application/soap+xml"
+"""Media type of SOAP 1.2, alone or as that of the envelope among several parts."""
 
 
 @asynccontextmanager
@@ -36,16 +39,24 @@ class _Door:
         self._agency = agency
 
     async def handle(self, request: web.Request) -> web.Response:
+        content_type = request.headers.get("Content-Type", "")
+        version: SoapVersion = "1.2" if SOAP_12_TYPE in content_type.lower() else "1.1"
         try:
-            answered = self._agency.answer(await request.read(), request.headers.get("SOAPAction", ""))
+            body = open_mtom(await request.read(), content_type)
+            answered = self._agency.answer(body, _action(request.headers.get("SOAPAction", ""), content_type))
         except MalformedSoap as mistake:
-            return _refuse(SoapFault("not-understood", mistake.detail, "client"))
+            return _refuse(SoapFault("not-understood", mistake.detail, "client"), version)
         except ConfigurationError as mistake:
-            return _refuse(SoapFault("stub", mistake.detail, "server"))
+            return _refuse(SoapFault("stub", mistake.detail, "server"), version)
         status = 200 if answered.body else 202
         return web.Response(status=status, body=answered.body, headers=dict(answered.headers))
 
 
-def _refuse(fault: SoapFault) -> web.Response:
-    status = fault_status(fault, "1.1")
-    return web.Response(status=status, body=write_fault(fault, version="1.1"), headers=http_headers("1.1"))
+def _action(header: str, content_type: str) -> str:
+    """What the request says is asked for: SOAP 1.1 in a header of its own, 1.2 within the media type."""
+    return header.strip('" ') or content_type.partition('action="')[2].partition('"')[0]
+
+
+def _refuse(fault: SoapFault, version: SoapVersion) -> web.Response:
+    body = write_fault(fault, version=version)
+    return web.Response(status=fault_status(fault, version), body=body, headers=http_headers(version))
