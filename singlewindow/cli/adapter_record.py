@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from dataclasses import replace
 from pathlib import Path
 
 from rich.console import Console
 
 from singlewindow.adapters.declared.adapter import DeclaredAdapter
-from singlewindow.adapters.declared.reading import agency_folders, read_agency
+from singlewindow.adapters.declared.reading import DESCRIPTION, agency_folders, read_agency
 from singlewindow.adapters.declared.seams import NoSecurity
 from singlewindow.adapters.port import Call
 from singlewindow.adapters.profiles import AGENCIES, FOLDERS
@@ -25,20 +25,22 @@ from singlewindow.queue.calls import build_call
 from singlewindow.settings import Settings, load_settings
 from singlewindow.wiring import OpenLedger, open_ledger
 from singlewindow.xsd.catalogue import Catalogue, load_catalogue
-from singlewindow.xsd.xml_differences import without_personal
+from singlewindow.xsd.personal_texts import PersonalTexts
 
 
 def record(name: str, *, to: Path, most: int = 100, data: Path | None = None) -> None:
     """Write the newest exchanges with an agency into a file, to be replayed before another version of its adapter.
 
-    They are read from the ledger, which keeps every exchange, so that nothing is sent to anybody. What a message set
-    calls personal is masked; credentials are never kept. Works on a running ledger: SINGLEWINDOW_DATABASE_URL, or the
-    server that `singlewindow up` runs in --data.
+    They are read from the ledger, which keeps every exchange: nothing is sent to anybody, and no proxy need have stood
+    by. What a message set calls personal is masked, in replies too; what is packed and no XML, such as a PDF, stays as
+    it is. Credentials are never kept. Requests and readings are those of the folder as it is now: record first, then
+    change it. Works on a running ledger: SINGLEWINDOW_DATABASE_URL, or the server that `singlewindow up` runs in
+    --data. Exit code 3, and no file, where nothing is kept.
 
     Parameters
     ----------
     name
-        The agency, built in or of SINGLEWINDOW_AGENCIES.
+        The agency, built in or of SINGLEWINDOW_AGENCIES; or its folder.
     to
         The file, one JSON object a line.
     most
@@ -50,6 +52,8 @@ def record(name: str, *, to: Path, most: int = 100, data: Path | None = None) ->
     settings = settings.model_copy(update={"data_dir": data.absolute()}) if data else settings
     url = settings.database_url or EmbeddedPostgres(settings.data_dir).dsn
     recorded = asyncio.run(_record(name, settings.model_copy(update={"database_url": url}), most))
+    if not recorded:
+        raise ConfigurationError(f"no exchange with {name} is kept whose documents are still there")
     to.write_bytes(b"".join(map(write_line, recorded)))
     Console(highlight=False, soft_wrap=True).print(f"{len(recorded)} exchanges with {name} are in {to}", markup=False)
 
@@ -64,7 +68,9 @@ def connect_folder(folder: Path) -> Connect:
 
 
 def find_folder(name: str, settings: Settings) -> Path:
-    """The folder of an installed agency. Raises ConfigurationError."""
+    """The folder of an agency, by its name or as it is. Raises ConfigurationError."""
+    if (Path(name) / DESCRIPTION).is_file():
+        return Path(name)
     if name in AGENCIES:
         return FOLDERS / name
     for folder in agency_folders(settings.agencies) if settings.agencies else ():
@@ -77,7 +83,7 @@ async def _record(name: str, settings: Settings, most: int) -> list[Recording]:
     folder = await asyncio.to_thread(find_folder, name, settings)
     catalogue = load_catalogue(settings.message_sets)
     async with open_ledger(settings) as ledger, open_player(connect_folder(folder)) as player:
-        kept = await read_exchanges(ledger.database, name, limit=most)
+        kept = await read_exchanges(ledger.database, player.adapter.agency, limit=most)
         return [one async for one in _complete(ledger, catalogue, player, kept)]
 
 
@@ -92,14 +98,13 @@ async def _complete(
         bodies = await tasks.bodies([work.message_id for work in works])
         if not works or None in bodies.values():
             continue
-        call = _mask(build_call(player.adapter, works, bodies, exchange.id), catalogue)
-        yield await player.complete(call, exchange.status, exchange.reply)
+        call = build_call(player.adapter, works, bodies, exchange.id)
+        names = [name for item in call.items for name in catalogue.manifests[item.message_set].personal]
+        yield await player.complete(*mask(call, exchange.reply, names), status=exchange.status)
 
 
-def _mask(call: Call, catalogue: Catalogue) -> Call:
-    """The call without what is personal."""
-    items = tuple(
-        replace(item, original=without_personal(item.original, catalogue.manifests[item.message_set].personal))
-        for item in call.items
-    )
-    return replace(call, items=items)
+def mask(call: Call, reply: bytes, names: Collection[str]) -> tuple[Call, bytes]:
+    """A call and its reply without what is personal; see PersonalTexts."""
+    texts = PersonalTexts(names)
+    items = tuple(replace(item, original=texts.mask_original(item.original)) for item in call.items)
+    return replace(call, items=items), texts.mask_reply(reply)

@@ -11,6 +11,7 @@ from rich.console import Console
 from singlewindow.adapters.recordings.recording import read_file
 from singlewindow.adapters.recordings.replaying import Difference, open_player
 from singlewindow.cli.adapter_record import connect_folder
+from singlewindow.errors import ConfigurationError
 
 
 def replay(recordings: Path, folder: Path) -> None:
@@ -29,6 +30,8 @@ def replay(recordings: Path, folder: Path) -> None:
     """
     console = Console(highlight=False, soft_wrap=True)
     compared = asyncio.run(_compare(recordings, folder))
+    if not compared:
+        raise ConfigurationError(f"{recordings} holds no exchange: there is nothing to compare with")
     different = [one for one in compared if one]
     for one in different:
         console.rule(f"{one.recording.call.action} {one.recording.call.call_id}")

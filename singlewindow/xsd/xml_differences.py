@@ -1,19 +1,15 @@
-"""Two documents compared element by element, and documents without what is personal."""
+"""Two documents compared element by element."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from difflib import unified_diff
 
 from lxml import etree
 
 from singlewindow.errors import SingleWindowError
 from singlewindow.xsd.parser import Element, parse
-from singlewindow.xsd.soap_envelope import write
-
-MASK = "…"
-"""What stands in place of a personal text."""
 
 _ENCODINGS = frozenset({"gbk", "gb18030"})
 
@@ -25,18 +21,6 @@ def list_differences(before: bytes, after: bytes) -> list[str]:
     """
     lines = unified_diff(list(_flatten(before)), list(_flatten(after)), lineterm="", n=0)
     return [line for line in lines if line[:1] in {"-", "+"} and line[:3] not in {"---", "+++"}]
-
-
-def without_personal(document: bytes, names: Collection[str]) -> bytes:
-    """The document with a mask in every element of these local names, in UTF-8; as it is where there is none.
-
-    Raises Refused for what is no XML.
-    """
-    root = parse(document, encodings=_ENCODINGS)
-    found = [element for name in names for element in root.iter("{*}" + name) if element.text]
-    for element in found:
-        element.text = MASK
-    return write(root) if found else document
 
 
 def _flatten(content: bytes) -> Iterator[str]:

@@ -43,7 +43,7 @@ class Player:
         """Close the adapter."""
         await self.adapter.close()
 
-    async def complete(self, call: Call, status: int, reply: bytes) -> Recording:
+    async def complete(self, call: Call, reply: bytes, *, status: int) -> Recording:
         """The recording that this adapter would have made."""
         request, reading = await self._play(call, status, reply)
         return Recording(call, request, status, reply, reading)
@@ -88,6 +88,7 @@ async def open_player(connect: Connect) -> AsyncIterator[Player]:
         await web.TCPSite(runner, "127.0.0.1", 0).start()
         playing.append(Player(connect, f"http://127.0.0.1:{runner.addresses[0][1]}"))
         yield playing[0]
-        await playing[0].close()
     finally:
+        for player in playing:
+            await player.close()
         await runner.cleanup()
