@@ -268,3 +268,55 @@ async def test_errors_of_the_ledger_are_the_lanes_to_survive_whatever_they_are()
     ledger.add()
     async with running(ledger, Worker(ledger)):
         await eventually(lambda: not ledger.rows)
+
+
+class Blocked(Worker):
+    """A worker whose first batch lasts until it is released."""
+
+    def __init__(self, ledger: MemoryLedger) -> None:
+        super().__init__(ledger)
+        self.release = asyncio.Event()
+
+    async def __call__(self, claims: list[Claim]) -> int | None:
+        done = await super().__call__(claims)
+        if len(self.batches) == 1:
+            await self.release.wait()
+        return done
+
+
+async def test_while_a_batch_runs_the_next_gathers(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("singlewindow.queue.lane.GATHER_SECONDS", 30.0)
+    ledger = MemoryLedger()
+    worker = Blocked(ledger)
+    (first,) = ledger.add()
+    async with running(ledger, worker):
+        await eventually(lambda: worker.batches == [[first]])
+        for _ in range(5):
+            ledger.add()
+            await asyncio.sleep(0.05)
+        assert len(worker.batches) == 1
+        worker.release.set()
+        await eventually(lambda: not ledger.rows)
+    assert [len(batch) for batch in worker.batches] == [1, 5]
+
+
+async def test_a_batch_that_lasts_does_not_hold_the_next_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("singlewindow.queue.lane.GATHER_SECONDS", 0.05)
+    ledger = MemoryLedger()
+    worker = Blocked(ledger)
+    (first,) = ledger.add()
+    async with running(ledger, worker):
+        await eventually(lambda: worker.batches == [[first]])
+        (second,) = ledger.add()
+        await eventually(lambda: worker.batches == [[first], [second]])
+        worker.release.set()
+
+
+async def test_where_a_claim_left_something_behind_nobody_gathers(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("singlewindow.queue.lane.GATHER_SECONDS", 30.0)
+    ledger = MemoryLedger()
+    worker = Blocked(ledger)
+    ledger.add(LIMITS.batch_size + 3)
+    async with running(ledger, worker):
+        await eventually(lambda: [len(batch) for batch in worker.batches] == [LIMITS.batch_size, 3])
+        worker.release.set()
