@@ -1,7 +1,8 @@
 """A forwarder files a thousand messages of a hundred declarations by `singlewindow submit`: how fast, and how large?
 
 The messages lie in files, as a forwarder has them. The time is that of the whole command, from its start to its end;
-memory is the gateway's above what it held at rest, with and without its judge children.
+memory is the gateways' above what they held at rest, with and without their judge children. One process judges with one
+core; a second one on the same socket shows what the command and the ledger let through.
 """
 
 from __future__ import annotations
@@ -19,15 +20,20 @@ from benchmarks.series import timeline
 from benchmarks.stage import Stage, running_servers, running_stage
 
 MESSAGES = {"quick": 20, "full": 1000, "long": 1000}
+PROCESSES = (1, 2)
 LIMIT_SECONDS = 900.0
 EVERY_SECONDS = 0.2
 
 
 def run(form: Form) -> Result:
-    """One row."""
-    with running_servers() as servers, running_stage(servers) as stage:
-        files = _write_files(servers.folder / "messages", MESSAGES[form])
-        return _submit(stage, files)
+    """One row for one gateway process, which the goal is about, and one for two."""
+    results = [_run(MESSAGES[form], processes) for processes in PROCESSES]
+    return Result([row for result in results for row in result.rows], results[0].series)
+
+
+def _run(messages: int, processes: int) -> Result:
+    with running_servers() as servers, running_stage(servers, gateways=processes) as stage:
+        return _submit(stage, _write_files(servers.folder / "messages", messages))
 
 
 def _write_files(folder: Path, count: int) -> list[Path]:
@@ -54,7 +60,7 @@ def _submit(stage: Stage, files: list[Path]) -> Result:
     if process.returncode:
         raise RuntimeError(f"singlewindow submit ended with {process.returncode}")
     micros = (cpu_seconds(*stage.gateways) - before) / (len(files) * 100) * 1e6
-    row = _describe(len(files), sum(file.stat().st_size for file in files), seconds, micros)
+    row = _describe(len(stage.gateways), len(files), sum(file.stat().st_size for file in files), seconds, micros)
     memory = {
         "gateway MB above rest": max(own for own, _ in held) - rest[0],
         "with judge children MB above rest": max(whole for _, whole in held) - rest[1],
@@ -62,8 +68,9 @@ def _submit(stage: Stage, files: list[Path]) -> Result:
     return Result([row | memory], {"memory": timeline("MB, gateway process", {"resident": [own for own, _ in held]})})
 
 
-def _describe(messages: int, size: int, seconds: float, micros: float) -> Row:
+def _describe(processes: int, messages: int, size: int, seconds: float, micros: float) -> Row:
     return {
+        "gateway processes": processes,
         "messages": messages,
         "megabytes": size / 1e6,
         "seconds": seconds,
