@@ -2,7 +2,7 @@
 
 The messages lie in files, as a forwarder has them. The time is that of the whole command, from its start to its end;
 memory is the gateways' above what they held at rest, with and without their judge children. One process judges with one
-core; a second one on the same socket shows what the command and the ledger let through.
+core; a process for each core shows what the command and the ledger let through.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import time
 from pathlib import Path
 
 from benchmarks.documents import RECIPES
+from benchmarks.intake import CORES
 from benchmarks.load import CHECKOUT, new_mark
 from benchmarks.processes import cpu_seconds, rss_bytes, tree
 from benchmarks.results import Form, Result, Row
@@ -20,13 +21,13 @@ from benchmarks.series import timeline
 from benchmarks.stage import Stage, running_servers, running_stage
 
 MESSAGES = {"quick": 20, "full": 1000, "long": 1000}
-PROCESSES = (1, 2)
+PROCESSES = sorted({1, CORES})
 LIMIT_SECONDS = 900.0
 EVERY_SECONDS = 0.2
 
 
 def run(form: Form) -> Result:
-    """One row for one gateway process, which the goal is about, and one for two."""
+    """One row for one gateway process, and one with a process for each core, which the goal is about."""
     results = [_run(MESSAGES[form], processes) for processes in PROCESSES]
     return Result([row for result in results for row in result.rows], results[0].series)
 
