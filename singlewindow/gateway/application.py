@@ -42,10 +42,12 @@ from singlewindow.gateway.parts import (
     STOPPING,
     TRADER,
     TURNED_AWAY,
+    TURNS,
     GatewayParts,
 )
 from singlewindow.gateway.problems import Handler, answer_problems
 from singlewindow.gateway.settlements import Settlements
+from singlewindow.gateway.turns import Turns
 from singlewindow.gateway.turnstile import behind_turnstile
 
 DRAIN_SECONDS = 20.0
@@ -158,6 +160,7 @@ def _limit_intake(application: web.Application, parts: GatewayParts) -> None:
     backlog = Backlog(settings.backlog_limit, partial(_count_tasks, parts))
     lag = LoopLag()
     application[IN_FLIGHT] = InFlight(settings.intake_limit, (disk, backlog), refused, lag=lag)
+    application[TURNS] = Turns()
     application[CONNECTIONS] = Connections(settings.connections_per_address, refused)
     application.cleanup_ctx.append(partial(_watch, backlog))
     application.cleanup_ctx.append(partial(_watch, lag))

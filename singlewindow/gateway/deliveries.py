@@ -9,7 +9,7 @@ from urllib.parse import unquote_to_bytes
 from aiohttp import web
 
 from singlewindow.gateway.body import FORM_TYPES, JSON_TYPES, XML_TYPES, read_body
-from singlewindow.gateway.parts import PARTS, TRADER, GatewayParts
+from singlewindow.gateway.parts import PARTS, TRADER, TURNS, GatewayParts
 from singlewindow.gateway.refusals import HttpRefusal
 from singlewindow.gateway.verdicts import note_transfer, raise_warnings
 from singlewindow.ledger.traders import Trader
@@ -37,11 +37,12 @@ class Judged:
 
 
 async def read_delivery(request: web.Request) -> Delivery:
-    """The message of a request. Raises HttpRefusal: 400, 408, 413, 415 or 422."""
+    """The message of a request, once it is its turn to be judged. Raises HttpRefusal: 400, 408, 413, 415 or 422."""
     editions = read_editions(request)
     body = await read_body(request, request.app[PARTS].settings, DELIVERY_TYPES)
     if request.content_type in FORM_TYPES:
         body = read_field(body)
+    await request.app[TURNS].take(len(body))
     return Delivery(body, request.content_type in JSON_TYPES, editions)
 
 

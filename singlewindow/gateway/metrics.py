@@ -21,6 +21,7 @@ class Metrics:
         labels, registry = ["process", "method", "route"], self._registry
         self._process = str(os.getpid())
         self._known: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
+        self._turned_away: dict[str, Counter] = {}
         self._requests = Counter(
             "singlewindow_requests", "HTTP requests answered", [*labels, "status"], registry=registry
         )
@@ -75,7 +76,9 @@ class Metrics:
 
     def count_turned_away(self, code: str) -> None:
         """A submission or a connection refused before anything of it was read, by its problem code."""
-        self._refused.labels(self._process, code).inc()
+        if code not in self._turned_away:
+            self._turned_away[code] = self._refused.labels(self._process, code)
+        self._turned_away[code].inc()
 
     def show_intake(self, *, is_open: bool, in_work: int, connections: int) -> None:
         """How this process's intake stands."""

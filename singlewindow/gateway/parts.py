@@ -14,6 +14,7 @@ from singlewindow.gateway.connections import Connections
 from singlewindow.gateway.in_flight import InFlight
 from singlewindow.gateway.metrics import Metrics
 from singlewindow.gateway.settlements import Settlements
+from singlewindow.gateway.turns import Turns
 from singlewindow.ledger.agency_pulses import AgencyPulses
 from singlewindow.ledger.agency_state import AgencyStates
 from singlewindow.ledger.dead_letters import DeadLetters
@@ -153,6 +154,7 @@ class GatewayParts:
 
 
 PARTS = web.AppKey("parts", GatewayParts)
+TURNS = web.AppKey("turns", Turns)
 IN_FLIGHT = web.AppKey("in_flight", InFlight)
 CONNECTIONS = web.AppKey("connections", Connections)
 METRICS = web.AppKey("metrics", Metrics)

@@ -12,6 +12,7 @@ from contextlib import asynccontextmanager
 import structlog
 from aiohttp import web
 
+from singlewindow.gateway.accepting import ListeningSite, bind
 from singlewindow.gateway.connections import raise_descriptor_limit
 from singlewindow.gateway.limits import GuardedRunner
 from singlewindow.gateway.parts import CONNECTIONS, STOPPING
@@ -22,9 +23,6 @@ SHUTDOWN_SECONDS = 20.0
 
 LINGER_SECONDS = 2.0
 """How long a kept connection may wait for its client's next request, which is answered and ends it."""
-
-BACKLOG = 4096
-"""Connections that wait to be accepted; the system has a bound of its own (net.core.somaxconn)."""
 
 log = structlog.get_logger()
 
@@ -67,7 +65,8 @@ async def listening(
     )
     await runner.setup()
     try:
-        site = _site(runner, settings, listener, reuse_port=reuse_port)
+        listeners = [listener] if listener else bind(settings.host, settings.port, reuse_port=reuse_port)
+        site = ListeningSite(runner, listeners)
         await site.start()
         host, port = runner.addresses[0][:2]
         yield f"http://{f'[{host}]' if ':' in host else host}:{port}"
@@ -87,14 +86,6 @@ async def _let_go(runner: GuardedRunner) -> None:
     server, give_up_at = runner.server, time.monotonic() + LINGER_SECONDS
     while server is not None and server.connections and time.monotonic() < give_up_at:  # noqa: ASYNC110 - aiohttp tells nobody
         await asyncio.sleep(0.05)
-
-
-def _site(
-    runner: GuardedRunner, settings: Settings, listener: socket.socket | None, *, reuse_port: bool
-) -> web.BaseSite:
-    if listener is not None:
-        return web.SockSite(runner, listener, backlog=BACKLOG)
-    return web.TCPSite(runner, settings.host, settings.port, backlog=BACKLOG, reuse_port=reuse_port)
 
 
 def _stop_on_signals() -> asyncio.Event:
