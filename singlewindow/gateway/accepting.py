@@ -17,6 +17,9 @@ from aiohttp import web
 MOST_AT_ONCE = 32
 """Connections accepted in one turn: about 5 ms of work."""
 
+SHARED_AT_ONCE = 4
+"""The same where several processes accept from one socket, so that the first to wake does not take all clients."""
+
 PAUSE_SECONDS = 0.1
 """Rest after a failed accept: the system is out of descriptors or memory, and asking again at once mends nothing."""
 
@@ -29,8 +32,14 @@ log = structlog.get_logger()
 class Acceptor:
     """Listens on bound sockets and makes a protocol for each connection. Closing it closes the sockets."""
 
-    def __init__(self, listeners: list[socket.socket], make_protocol: Callable[[], asyncio.BaseProtocol]) -> None:
-        self.sockets, self._make_protocol = listeners, make_protocol
+    def __init__(
+        self,
+        listeners: list[socket.socket],
+        make_protocol: Callable[[], asyncio.BaseProtocol],
+        *,
+        at_once: int = MOST_AT_ONCE,
+    ) -> None:
+        self.sockets, self._make_protocol, self._at_once = listeners, make_protocol, at_once
         self._loop = asyncio.get_running_loop()
         self._opening: set[asyncio.Task[None]] = set()
 
@@ -49,7 +58,7 @@ class Acceptor:
         self.sockets = []
 
     def _accept(self, listener: socket.socket) -> None:
-        for _ in range(MOST_AT_ONCE):
+        for _ in range(self._at_once):
             try:
                 connection, _address = listener.accept()
             except (BlockingIOError, InterruptedError, ConnectionAbortedError):
@@ -81,9 +90,9 @@ class Acceptor:
 class ListeningSite(web.BaseSite):
     """A runner's site on bound sockets."""
 
-    def __init__(self, runner: web.BaseRunner, listeners: list[socket.socket]) -> None:
+    def __init__(self, runner: web.BaseRunner, listeners: list[socket.socket], *, at_once: int = MOST_AT_ONCE) -> None:
         super().__init__(runner)
-        self._listeners = listeners
+        self._listeners, self._at_once = listeners, at_once
 
     @property
     def name(self) -> str:
@@ -95,7 +104,7 @@ class ListeningSite(web.BaseSite):
         await super().start()
         if self._runner.server is None:
             raise RuntimeError("the runner was not set up")
-        acceptor = Acceptor(self._listeners, self._runner.server)
+        acceptor = Acceptor(self._listeners, self._runner.server, at_once=self._at_once)
         acceptor.start()
         # what aiohttp uses of a server: its sockets, and that it can be closed
         self._server = cast("asyncio.AbstractServer", acceptor)

@@ -12,7 +12,7 @@ from contextlib import asynccontextmanager
 import structlog
 from aiohttp import web
 
-from singlewindow.gateway.accepting import ListeningSite, bind
+from singlewindow.gateway.accepting import MOST_AT_ONCE, SHARED_AT_ONCE, ListeningSite, bind
 from singlewindow.gateway.connections import raise_descriptor_limit
 from singlewindow.gateway.limits import GuardedRunner
 from singlewindow.gateway.parts import CONNECTIONS, STOPPING
@@ -66,7 +66,7 @@ async def listening(
     await runner.setup()
     try:
         listeners = [listener] if listener else bind(settings.host, settings.port, reuse_port=reuse_port)
-        site = ListeningSite(runner, listeners)
+        site = ListeningSite(runner, listeners, at_once=SHARED_AT_ONCE if listener else MOST_AT_ONCE)
         await site.start()
         host, port = runner.addresses[0][:2]
         yield f"http://{f'[{host}]' if ':' in host else host}:{port}"

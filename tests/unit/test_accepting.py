@@ -11,7 +11,7 @@ import pytest
 import uvloop
 
 from singlewindow.gateway import accepting
-from singlewindow.gateway.accepting import MOST_AT_ONCE, Acceptor, bind
+from singlewindow.gateway.accepting import MOST_AT_ONCE, SHARED_AT_ONCE, Acceptor, bind
 
 CLIENTS = 4 * MOST_AT_ONCE
 PATIENCE_SECONDS = 20.0
@@ -88,3 +88,25 @@ def test_a_name_of_several_addresses_is_bound_on_each() -> None:
     assert len({listener.family for listener in listeners}) == len(listeners) >= 1
     for listener in listeners:
         listener.close()
+
+
+async def test_processes_that_share_a_socket_share_its_clients() -> None:
+    [listener] = bind("127.0.0.1", 0, reuse_port=False)
+    first, second = list[Noted](), list[Noted]()
+    both = [
+        Acceptor([listener], lambda: Noted(first), at_once=SHARED_AT_ONCE),
+        Acceptor([listener.dup()], lambda: Noted(second), at_once=SHARED_AT_ONCE),
+    ]
+    with ExitStack() as stack:
+        for _ in range(2 * SHARED_AT_ONCE):
+            stack.enter_context(socket.create_connection(listener.getsockname()))
+        for acceptor in both:
+            acceptor.start()
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            while len(first) + len(second) < 2 * SHARED_AT_ONCE:
+                await asyncio.sleep(0.01)
+        for acceptor in both:
+            acceptor.close()
+        for one in (*first, *second):
+            one.transport.close()
+    assert len(first) == len(second) == SHARED_AT_ONCE
