@@ -128,7 +128,7 @@ async def _send_continue(request: web.Request) -> None:
 async def _receive(request: web.Request, settings: Settings, body: bytearray) -> None:
     """Read the body to its end into the buffer."""
     if request.content.is_eof() and 0 < (request.content_length or 0) < _WITH_HEADERS:
-        body += await request.content.read()  # it came with its headers: there is nothing to wait for
+        body += request.content.read_nowait()  # it came with its headers: there is nothing to wait for
         return
     pace = _Pace(settings)
     try:

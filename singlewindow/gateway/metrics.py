@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import Counter as Counted
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
@@ -67,8 +68,8 @@ class Metrics:
 
     def count_verdicts(self, verdicts: Iterable[str]) -> None:
         """Declarations of one message."""
-        for verdict in verdicts:
-            self._declarations.labels(self._process, verdict).inc()
+        for verdict, count in Counted(verdicts).items():
+            self._declarations.labels(self._process, verdict).inc(count)
 
     def count_refused_log_in(self) -> None:
         """A request without a valid key or password."""

@@ -27,15 +27,13 @@ async def submit(request: web.Request) -> web.Response:
     form, key, patience = choose_form(request), read_idempotency_key(request), read_patience(request)
     with request.app[IN_FLIGHT].admit(request[TRADER].id):
         filed = await _read_and_file(request, key)
-    receipt = orjson.loads(filed.receipt)
-    if not filed.replayed:
-        request.app[METRICS].count_verdicts(entry["verdict"] for entry in receipt["declarations"])
+    request.app[METRICS].count_verdicts(filed.verdicts)
     settled = None
     if patience is not None and form == "json":
         settled = await await_settled(request, request[TRADER].id, filed.message_id, seconds=patience)
     if settled is not None:
         return await _send(request, _answer_settled(filed, settled, patience))
-    return await _send(request, _answer_received(filed, receipt, form))
+    return await _send(request, _answer_received(filed, form))
 
 
 async def _send(request: web.Request, answer: web.Response) -> web.Response:
@@ -104,10 +102,11 @@ def read_idempotency_key(request: web.Request) -> str | None:
     return key
 
 
-def _answer_received(filed: Filed, receipt: dict[str, Any], form: Form) -> web.Response:
+def _answer_received(filed: Filed, form: Form) -> web.Response:
     headers = _headers(filed)
     if form == "xml":
-        return web.Response(status=202, body=write_receipt(receipt), content_type="application/xml", headers=headers)
+        receipt = write_receipt(orjson.loads(filed.receipt))
+        return web.Response(status=202, body=receipt, content_type="application/xml", headers=headers)
     return web.Response(status=202, body=filed.receipt, content_type="application/json", headers=headers)
 
 

@@ -102,12 +102,16 @@ class Pending:
 
 @dataclass(frozen=True, slots=True)
 class Filed:
-    """What was stored (or had been, when `replayed`): the receipt's bytes and the ids of what was received."""
+    """What was stored (or had been, when `replayed`): the receipt's bytes and the ids of what was received.
+
+    `verdicts` has one for each declaration, none where nothing was decided anew.
+    """
 
     message_id: UUID
     receipt: bytes
     replayed: bool
     declaration_ids: tuple[UUID, ...]
+    verdicts: tuple[str, ...]
 
 
 class Refusal(TraderMistake):
@@ -180,12 +184,17 @@ class Intake:
         pending = await self._prepare(submission)
         self._waiting.append(pending)
         self._wake.set()
-        await asyncio.wait({pending.future}, timeout=ANSWER_SECONDS)
-        if not pending.future.done():
-            raise self._give_up(pending)
-        return _as_filed(pending.future.result(), pending)
+        giving_up = asyncio.get_running_loop().call_later(ANSWER_SECONDS, self._give_up, pending)
+        try:
+            return _as_filed(await pending.future, pending)
+        finally:
+            giving_up.cancel()
 
-    def _give_up(self, pending: Pending) -> SingleWindowError:
+    def _give_up(self, pending: Pending) -> None:
+        if not pending.future.done():
+            pending.future.set_exception(self._tell_why_late(pending))
+
+    def _tell_why_late(self, pending: Pending) -> SingleWindowError:
         """Why a sender is answered before its message: still in the queue, or its transaction has not come back."""
         if pending not in self._waiting:
             return OutcomeUnknown(UNKNOWN)
@@ -355,10 +364,8 @@ def _as_filed(outcome: Outcome, pending: Pending) -> Filed:
     if outcome.refusal is not None:
         status, code, detail = outcome.refusal
         raise Refusal(status, code, detail, outcome.entries)
+    if outcome.replayed:
+        return Filed(outcome.message_id, outcome.receipt, replayed=True, declaration_ids=(), verdicts=())
     ids = tuple(unit.id for unit in pending.units if unit.verdict in {"received", "saved"})
-    return Filed(
-        outcome.message_id,
-        outcome.receipt,
-        outcome.replayed,
-        () if outcome.replayed else ids,
-    )
+    verdicts = tuple(unit.verdict for unit in pending.units)
+    return Filed(outcome.message_id, outcome.receipt, replayed=False, declaration_ids=ids, verdicts=verdicts)
