@@ -15,13 +15,11 @@ from benchmarks.stage import Measured, measure, running_servers, running_stage
 SECONDS = {"quick": 3.0, "full": 20.0, "long": 60.0}
 WARM_SECONDS = 1.0
 CONNECTIONS = 3000
-ENVIRONMENT = {"CONNECTIONS_PER_ADDRESS": "0"}
-"""The driver stands for many clients, who would not all come from one address."""
 
 
 def run(form: Form) -> Result:
     """One row: capacity, goodput and refusals."""
-    with running_servers() as servers, running_stage(servers, environment=ENVIRONMENT) as stage:
+    with running_servers() as servers, running_stage(servers) as stage:
         drive(stage.plan("inventory", WARM_SECONDS))
         usual = measure(stage, stage.plan("inventory", SECONDS[form]))
         held = [rss_bytes(*stage.gateways) / 1e6]

@@ -162,6 +162,8 @@ def _environment(servers: Servers, database_url: str, port: int, agencies: int) 
         "URL": f"http://127.0.0.1:{port}",
         "AGENCIES_URL": f"http://127.0.0.1:{agencies}",
         "SANDBOX_DELAY_MS": "0-0",
+        # the driver stands for many clients, who would not all come from one address
+        "CONNECTIONS_PER_ADDRESS": "0",
         "LOG_LEVEL": "warning",
     }
     return {f"{PREFIX}{name}": value for name, value in own.items()}

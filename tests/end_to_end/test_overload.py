@@ -7,7 +7,7 @@ machine that others load too has bad moments, so the best of a few tries counts.
 from __future__ import annotations
 
 from benchmarks.load import Load, drive, percentile
-from benchmarks.overload import CONNECTIONS, ENVIRONMENT
+from benchmarks.overload import CONNECTIONS
 from benchmarks.stage import Stage, running_servers, running_stage
 
 TRIES = 4
@@ -27,7 +27,7 @@ def _bears_it(capacity: float, load: Load) -> bool:
 
 
 def test_at_twice_the_capacity_goodput_holds_and_refusals_are_prompt() -> None:
-    with running_servers() as servers, running_stage(servers, environment=ENVIRONMENT) as stage:
+    with running_servers() as servers, running_stage(servers) as stage:
         drive(stage.plan("inventory", 1.0))
         tried: list[str] = []
         for _ in range(TRIES):
