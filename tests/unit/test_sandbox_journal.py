@@ -77,3 +77,34 @@ async def test_a_journal_that_failed_takes_nothing_more(tmp_path: Path, monkeypa
         with pytest.raises(OSError, match="no space"):
             await journal.append([{"number": 2}])
         journal._failure = None
+
+
+async def test_a_full_disk_leaves_no_half_line_and_nothing_is_written_after_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, write, calls = tmp_path / "effects.jsonl", os.write, list[int]()
+
+    def run_full(file: int, data: memoryview) -> int:
+        calls.append(file)
+        if len(calls) == 1:
+            return write(file, data[:5])
+        if len(calls) == 2:
+            raise OSError("no space")
+        return write(file, data)
+
+    async with Journal(path) as journal:
+        await journal.append([{"number": 0}])
+        with monkeypatch.context() as full:
+            full.setattr(os, "write", run_full)
+            # the second group is waiting already when the first finds the disk full
+            told = await asyncio.gather(
+                journal.append([{"number": 1}]), _later(journal, {"number": 2}), return_exceptions=True
+            )
+        journal._failure = None
+    assert [type(one) for one in told] == [OSError, OSError]
+    assert list(read_journal(path)) == [{"number": 0}]
+
+
+async def _later(journal: Journal, line: dict[str, int]) -> None:
+    await asyncio.sleep(0)
+    await journal.append([line])

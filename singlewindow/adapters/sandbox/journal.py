@@ -92,6 +92,8 @@ class Journal:
             anew, self._anew = self._anew, False
             self._current, self._next = self._next, None
             try:
+                if self._failure is not None:
+                    raise self._failure
                 await loop.run_in_executor(self._thread, self._write, group, anew)
             except OSError as error:
                 self._failure = error
@@ -103,7 +105,13 @@ class Journal:
     def _write(self, group: list[bytes], anew: bool) -> None:  # noqa: FBT001 - called by the executor alone
         if anew:
             os.ftruncate(self._file, 0)
-        _write_whole(self._file, b"\n".join([*group, b""]))
+        before = os.fstat(self._file).st_size
+        try:
+            _write_whole(self._file, b"\n".join([*group, b""]))
+        except OSError:
+            # half a line must not stand before a whole one
+            os.ftruncate(self._file, before)
+            raise
         os.fdatasync(self._file)
 
 
