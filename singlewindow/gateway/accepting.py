@@ -57,6 +57,10 @@ class Acceptor:
             listener.close()
         self.sockets = []
 
+    async def finish(self) -> None:
+        """Wait until every connection that was accepted has its protocol."""
+        await asyncio.gather(*self._opening, return_exceptions=True)
+
     def _accept(self, listener: socket.socket) -> None:
         for _ in range(self._at_once):
             try:
@@ -93,6 +97,7 @@ class ListeningSite(web.BaseSite):
     def __init__(self, runner: web.BaseRunner, listeners: list[socket.socket], *, at_once: int = MOST_AT_ONCE) -> None:
         super().__init__(runner)
         self._listeners, self._at_once = listeners, at_once
+        self._acceptor: Acceptor | None = None
 
     @property
     def name(self) -> str:
@@ -104,10 +109,20 @@ class ListeningSite(web.BaseSite):
         await super().start()
         if self._runner.server is None:
             raise RuntimeError("the runner was not set up")
-        acceptor = Acceptor(self._listeners, self._runner.server, at_once=self._at_once)
-        acceptor.start()
+        self._acceptor = Acceptor(self._listeners, self._runner.server, at_once=self._at_once)
+        self._acceptor.start()
         # what aiohttp uses of a server: its sockets, and that it can be closed
-        self._server = cast("asyncio.AbstractServer", acceptor)
+        self._server = cast("asyncio.AbstractServer", self._acceptor)
+
+    async def stop(self) -> None:
+        """Accept nothing more; return when the server knows of every connection it has to let go.
+
+        One that aiohttp heard of while it ends would be read by nobody, and its client told after ten seconds that
+        the headers never came.
+        """
+        await super().stop()
+        if self._acceptor is not None:
+            await self._acceptor.finish()
 
 
 def bind(host: str, port: int, *, reuse_port: bool) -> list[socket.socket]:

@@ -11,6 +11,7 @@ import aiohttp
 import pytest
 
 from singlewindow.errors import Unavailable
+from singlewindow.gateway.accepting import Acceptor
 from singlewindow.gateway.application import build_application
 from singlewindow.gateway.in_flight import InFlight
 from singlewindow.gateway.parts import IN_FLIGHT
@@ -53,6 +54,31 @@ async def test_sigterm_finishes_what_is_in_work_and_accepts_nothing_more(databas
                 assert not serving.done()
             assert (await asyncio.wait_for(filing, PATIENCE_SECONDS)).status == 202
         await asyncio.wait_for(serving, PATIENCE_SECONDS)
+
+
+async def test_a_client_accepted_in_the_last_moment_is_still_answered(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    accepted, opened, stop, open_at_once = asyncio.Event(), asyncio.Event(), asyncio.Event(), Acceptor._open
+
+    async def open_late(acceptor: Acceptor, connection: socket.socket) -> None:
+        accepted.set()
+        await asyncio.sleep(0.2)
+        await open_at_once(acceptor, connection)
+        opened.set()
+
+    async with gateway_stage(database_url) as stage, aiohttp.ClientSession() as client:
+        monkeypatch.setattr(Acceptor, "_open", open_late)
+        listener = socket.create_server(("127.0.0.1", 0))
+        application = build_application(stage.parts)
+        serving = asyncio.create_task(serve(application, stage.parts.settings, listener=listener, stop=stop))
+        calling = asyncio.create_task(client.get(f"http://127.0.0.1:{listener.getsockname()[1]}/health/live"))
+        await asyncio.wait_for(accepted.wait(), PATIENCE_SECONDS)
+        stop.set()
+        await asyncio.wait_for(serving, PATIENCE_SECONDS)
+        assert opened.is_set()
+        async with await asyncio.wait_for(calling, PATIENCE_SECONDS) as answer:
+            assert (answer.status, answer.headers["Connection"]) == (200, "close")
 
 
 async def test_a_request_that_waits_for_news_is_answered_early_at_the_end(database_url: str) -> None:
