@@ -9,7 +9,7 @@ from typing import Any
 from uuid import UUID, uuid5
 
 from singlewindow.ledger.database import Connection, Record, json_text, query
-from singlewindow.ledger.feed import EventMaker, event_columns, number_events
+from singlewindow.ledger.feed import EventMaker, NewEvent, event_columns, number_events
 from singlewindow.messages.dossier import Dossier, Event, Part
 from singlewindow.messages.filing import join_hash
 from singlewindow.messages.identifiers import IdentifierSource, hash_search
@@ -71,14 +71,16 @@ class DossierStore:
     ) -> None:
         self.sets, self.ids, self._delay = sets, ids, task_delay_seconds
 
-    async def load(self, connection: Connection, declaration_ids: Iterable[UUID]) -> Loaded:
-        """Lock these declarations and the ones they act on, and read them with their parts."""
-        wanted = set(declaration_ids)
-        targets = await connection.fetch(query("find_targets"), list(wanted))
-        wanted |= {row["target_id"] for row in targets}
-        rows = await connection.fetch(query("lock_declarations"), sorted(wanted))
-        parts = await connection.fetch(query("read_parts"), sorted(wanted))
+    async def load(
+        self, connection: Connection, declaration_ids: Iterable[UUID] = (), *, part_ids: Iterable[UUID] = ()
+    ) -> Loaded:
+        """Lock these declarations, those of these parts and the ones they act on, and read them with their parts.
+
+        The parts are read by a statement of their own: one that waited for the locks would see them as they were.
+        """
+        rows = await connection.fetch(query("lock_declarations"), list(set(declaration_ids)), list(set(part_ids)))
         dossiers = {row["id"]: _dossier(row) for row in rows}
+        parts = await connection.fetch(query("read_parts"), list(dossiers))
         for row in parts:
             dossiers[row["declaration_id"]].parts.append(_part(row))
         return Loaded(
@@ -94,11 +96,6 @@ class DossierStore:
         changed = [dossier for dossier in loaded.dossiers.values() if dossier.events or dossier.ready]
         followers = [change for dossier in changed for change in dossier.take_followers()]
         loaded.tasks += [self.look_task(change) for change in followers]
-        if changed:
-            await connection.execute(query("save_declarations"), *_declaration_columns(changed, now))
-        cleared = [(dossier.id, rule) for dossier in changed for rule in dossier.cleared]
-        if cleared:
-            await connection.execute(query("clear_warnings"), *columns(cleared, 2))
         moved = [dossier for dossier in changed if dossier.state != loaded.states[dossier.id]]
         if moved:
             await connection.execute(
@@ -106,27 +103,42 @@ class DossierStore:
                 [dossier.id for dossier in moved],
                 [dossier.state for dossier in moved],
             )
-        await self._save_parts(connection, loaded)
+        events = await self._save_dossiers(connection, loaded, changed, now)
+        cleared = [(dossier.id, rule) for dossier in changed for rule in dossier.cleared]
+        if cleared:
+            await connection.execute(query("clear_warnings"), *columns(cleared, 2))
         await self._save_numbers(connection, loaded)
         ready = await self._save_tasks(connection, loaded, moved)
-        await self._save_events(connection, changed, now)
+        if events:
+            await number_events(connection, events)
         return ready
 
-    async def _save_parts(self, connection: Connection, loaded: Loaded) -> None:
-        """Write the parts that changed; what was withdrawn among them is no longer to be sent."""
-        changed = [
+    async def _save_dossiers(
+        self, connection: Connection, loaded: Loaded, changed: Sequence[Dossier], now: datetime
+    ) -> list[NewEvent]:
+        """Write what changed of declarations and parts, and the events, which are returned; a part that was withdrawn
+        is no longer to be sent.
+        """
+        parts = [
             (dossier.id, part)
             for dossier in loaded.dossiers.values()
             for part in dossier.parts
             if loaded.parts.get(part.id) != _snapshot(part)
         ]
-        if not changed:
-            return
-        rows = [_part_row(declaration_id, part) for declaration_id, part in changed]
-        await connection.execute(query("save_parts"), *columns(rows, 15))
-        withdrawn = [part.id for _, part in changed if part.state == "cancelled"]
+        maker = EventMaker(self.ids, now)
+        events = [
+            maker.make(dossier.trader, dossier.id, event.type, data=event.data)
+            for dossier in changed
+            for event in dossier.events
+        ]
+        if changed or parts:
+            rows = [_part_row(declaration_id, part) for declaration_id, part in parts]
+            written = (*_declaration_columns(changed, now), *columns(rows, 15), *event_columns(events))
+            await connection.execute(query("save_dossiers"), *written)
+        withdrawn = [part.id for _, part in parts if part.state == "cancelled"]
         if withdrawn:
             await connection.execute(query("end_tasks"), withdrawn)
+        return events
 
     async def _save_numbers(self, connection: Connection, loaded: Loaded) -> None:
         """Numbers an authority gave become search keys, and joins where the manifest says so."""
@@ -192,17 +204,6 @@ class DossierStore:
     def hold_task(self, declaration_id: UUID, *, delay_seconds: float) -> NewTask:
         """The one timer of a held declaration, set again at every look: its id is always the same."""
         return NewTask(uuid5(declaration_id, "hold"), "match", declaration_id, None, delay_seconds, announce=False)
-
-    async def _save_events(self, connection: Connection, changed: Sequence[Dossier], now: datetime) -> None:
-        maker = EventMaker(self.ids, now)
-        events = [
-            maker.make(dossier.trader, dossier.id, event.type, data=event.data)
-            for dossier in changed
-            for event in dossier.events
-        ]
-        if events:
-            await connection.execute(query("store_events"), *event_columns(events))
-            await number_events(connection, events)
 
 
 def columns(rows: Sequence[Sequence[Any]], width: int) -> list[list[Any]]:

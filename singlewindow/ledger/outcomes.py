@@ -182,12 +182,11 @@ async def _record(
 ) -> list[Word]:
     """Claim the notice ids and keep the documents of those not seen before."""
     unique = list({word.notice: word for word in words}.values())
-    rows, bodies = [], {}
+    rows = []
     for word in sorted(unique, key=lambda word: word.notice):
         dossier, _ = find_addressed(loaded, word)
         body_id = ids.next() if word.document is not None else None
         last = word.said[-1] if word.said else None
-        bodies[word.notice] = (body_id, word.document)
         rows.append(
             (
                 word.agency,
@@ -200,13 +199,11 @@ async def _record(
                 last.time if last else None,
                 word.via,
                 now,
+                word.document,
             )
         )
-    taken = await connection.fetch(query("take_notices"), *columns(rows, 10)) if rows else []
+    taken = await connection.fetch(query("take_notices"), *columns(rows, 11)) if rows else []
     new = {(row["agency"], row["notice_id"]) for row in taken}
-    kept = [bodies[key] for key in new if bodies[key][0] is not None]
-    if kept:
-        await connection.execute(query("store_bodies"), *columns(kept, 2))
     return [word for word in unique if word.notice in new]
 
 

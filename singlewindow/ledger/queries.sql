@@ -126,13 +126,6 @@ WITH given AS (
 )
 SELECT pg_current_xact_id()::text
 
--- name: store_events
--- Adds events to the history.
-INSERT INTO event (id, declaration_id, trader, type, at, data, salt)
-SELECT id, declaration_id, trader, type, at, data::jsonb, salt
-FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::text[], $5::timestamptz[], $6::text[], $7::bytea[])
-    AS e(id, declaration_id, trader, type, at, data, salt)
-
 -- ── tasks ───────────────────────────────────────────────────────────────────
 
 -- name: claim_tasks
@@ -187,11 +180,14 @@ WITH sent AS (
 INSERT INTO exchange_task (task_id, exchange_id, attempt)
 SELECT t.task_id, $1, t.attempt FROM unnest($6::uuid[], $7::int[]) AS t(task_id, attempt)
 
--- name: end_exchanges
--- Records what came back of calls.
-UPDATE exchange SET answered_at = now(), http_status = e.http_status, reply = e.reply, error = e.error
-FROM unnest($1::uuid[], $2::int[], $3::bytea[], $4::text[]) AS e(id, http_status, reply, error)
-WHERE exchange.id = e.id
+-- name: end_calls
+-- Records what came back of calls; the tasks that are settled leave the queue.
+WITH exchanges AS (
+    UPDATE exchange SET answered_at = now(), http_status = e.http_status, reply = e.reply, error = e.error
+    FROM unnest($2::uuid[], $3::int[], $4::bytea[], $5::text[]) AS e(id, http_status, reply, error)
+    WHERE exchange.id = e.id
+)
+DELETE FROM task WHERE id = ANY($1::uuid[])
 
 -- name: postpone_tasks
 -- Our own decision to try again, bound to the attempt that made it.
@@ -372,33 +368,52 @@ SELECT content FROM quarantine WHERE agency = $1 AND id = $2
 
 -- ── dossiers ────────────────────────────────────────────────────────────────
 
--- name: find_targets
--- The declarations that these act on.
-SELECT target_id FROM declaration WHERE id = ANY($1::uuid[]) AND target_id IS NOT NULL
-
 -- name: lock_declarations
--- Locks declarations in the order of their ids, so that two transactions cannot cross.
+-- Locks declarations, those of these parts, and all that these act on: in the order of their ids, so that two
+-- transactions cannot cross.
 SELECT id, trader, message_set, kind, action, state, matched, received_at, facts, refs, waiting_for, attention,
     anomaly, target_id
-FROM declaration WHERE id = ANY($1::uuid[]) ORDER BY id FOR UPDATE
+FROM declaration WHERE id = ANY(ARRAY(
+    WITH asked AS (SELECT unnest($1::uuid[]) AS id UNION SELECT declaration_id FROM part WHERE id = ANY($2::uuid[]))
+    SELECT id FROM asked
+    UNION SELECT d.target_id FROM asked JOIN declaration d USING (id) WHERE d.target_id IS NOT NULL
+)) ORDER BY id FOR UPDATE
 
 -- name: read_parts
 -- The parts of these declarations in the order they were planned.
 SELECT * FROM part WHERE declaration_id = ANY($1::uuid[]) ORDER BY id
 
--- name: find_parts
--- The declarations these parts belong to.
-SELECT id, declaration_id FROM part WHERE id = ANY($1::uuid[])
-
--- name: save_declarations
--- Writes back what decisions changed.
-UPDATE declaration SET state = d.state, matched = d.matched, changed_at = $2, facts = d.facts::jsonb,
-    refs = d.refs::jsonb, waiting_for = d.waiting_for::jsonb, attention = d.attention, anomaly = d.anomaly,
-    target_id = d.target_id, warnings = declaration.warnings || d.warnings::jsonb
-FROM unnest($1::uuid[], $3::text[], $4::bool[], $5::text[], $6::text[], $7::text[], $8::text[], $9::bool[],
-    $10::uuid[], $11::text[])
-    AS d(id, state, matched, facts, refs, waiting_for, attention, anomaly, target_id, warnings)
-WHERE declaration.id = d.id
+-- name: save_dossiers
+-- Writes back what decisions changed of declarations, parts that are new or changed, and the events; a part that no
+-- longer waits for an operator leaves the dead letters.
+WITH declarations AS (
+    UPDATE declaration SET state = d.state, matched = d.matched, changed_at = $2, facts = d.facts::jsonb,
+        refs = d.refs::jsonb, waiting_for = d.waiting_for::jsonb, attention = d.attention, anomaly = d.anomaly,
+        target_id = d.target_id, warnings = declaration.warnings || d.warnings::jsonb
+    FROM unnest($1::uuid[], $3::text[], $4::bool[], $5::text[], $6::text[], $7::text[], $8::text[], $9::bool[],
+        $10::uuid[], $11::text[])
+        AS d(id, state, matched, facts, refs, waiting_for, attention, anomaly, target_id, warnings)
+    WHERE declaration.id = d.id
+), moved_on AS (
+    DELETE FROM dead_letter USING unnest($12::uuid[], $21::text[]) AS p(id, state)
+    WHERE dead_letter.id = p.id AND p.state NOT IN ('dead_letter', 'needs_reconciliation')
+), parts AS (
+    INSERT INTO part (id, declaration_id, agency, action, leg, required, principal, ends, crosses_border, state, since,
+        authority_time, authority_code, refs, errors)
+    SELECT id, declaration_id, agency, action, leg, required, principal, string_to_array(ends, ','), crosses_border,
+        state, since, authority_time, authority_code, refs::jsonb, errors::jsonb
+    FROM unnest($12::uuid[], $13::uuid[], $14::text[], $15::text[], $16::int[], $17::bool[], $18::bool[], $19::text[],
+        $20::bool[], $21::text[], $22::timestamptz[], $23::text[], $24::text[], $25::text[], $26::text[])
+        AS p(id, declaration_id, agency, action, leg, required, principal, ends, crosses_border, state, since,
+        authority_time, authority_code, refs, errors)
+    ON CONFLICT (id) DO UPDATE SET state = excluded.state, since = excluded.since,
+        authority_time = excluded.authority_time, authority_code = excluded.authority_code, refs = excluded.refs,
+        errors = excluded.errors
+)
+INSERT INTO event (id, declaration_id, trader, type, at, data, salt)
+SELECT id, declaration_id, trader, type, at, data::jsonb, salt
+FROM unnest($27::uuid[], $28::uuid[], $29::uuid[], $30::text[], $31::timestamptz[], $32::text[], $33::bytea[])
+    AS e(id, declaration_id, trader, type, at, data, salt)
 
 -- name: save_filings
 -- Lets a key's row follow its declaration's state, so that a dead one frees it; locked in the order of the keys, as
@@ -415,24 +430,6 @@ UPDATE declaration SET warnings = coalesce((
     SELECT jsonb_agg(w ORDER BY place) FROM jsonb_array_elements(warnings) WITH ORDINALITY AS e(w, place)
     WHERE w->>'rule' IS DISTINCT FROM c.rule), '[]')
 FROM unnest($1::uuid[], $2::text[]) AS c(id, rule) WHERE declaration.id = c.id
-
--- name: save_parts
--- Writes parts, new or changed; what no longer waits for an operator leaves the dead letters.
-WITH moved_on AS (
-    DELETE FROM dead_letter USING unnest($1::uuid[], $10::text[]) AS p(id, state)
-    WHERE dead_letter.id = p.id AND p.state NOT IN ('dead_letter', 'needs_reconciliation')
-)
-INSERT INTO part (id, declaration_id, agency, action, leg, required, principal, ends, crosses_border, state, since,
-    authority_time, authority_code, refs, errors)
-SELECT id, declaration_id, agency, action, leg, required, principal, string_to_array(ends, ','), crosses_border, state,
-    since, authority_time, authority_code, refs::jsonb, errors::jsonb
-FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::int[], $6::bool[], $7::bool[], $8::text[], $9::bool[],
-    $10::text[], $11::timestamptz[], $12::text[], $13::text[], $14::text[], $15::text[])
-    AS p(id, declaration_id, agency, action, leg, required, principal, ends, crosses_border, state, since,
-    authority_time, authority_code, refs, errors)
-ON CONFLICT (id) DO UPDATE SET state = excluded.state, since = excluded.since,
-    authority_time = excluded.authority_time, authority_code = excluded.authority_code, refs = excluded.refs,
-    errors = excluded.errors
 
 -- name: add_search_keys
 -- Lets a trader find a declaration by a number that came later.
@@ -452,16 +449,23 @@ WHERE l.anchor = ANY($1::uuid[]) AND d.state = 'held'
 -- ── responses ───────────────────────────────────────────────────────────────
 
 -- name: take_notices
--- Claims an agency's notice ids; one seen before is missing from the answer.
-INSERT INTO response (agency, notice_id, declaration_id, part_id, body_id, code, state, authority_time, via, received_at)
-SELECT * FROM unnest($1::text[], $2::text[], $3::uuid[], $4::uuid[], $5::uuid[], $6::text[], $7::text[], $8::text[],
-    $9::text[], $10::timestamptz[])
-ON CONFLICT DO NOTHING
-RETURNING agency, notice_id
-
--- name: store_bodies
--- Keeps response documents exactly as they came.
-INSERT INTO body (id, content) SELECT * FROM unnest($1::uuid[], $2::bytea[]) ON CONFLICT DO NOTHING
+-- Claims an agency's notice ids and keeps the documents of the new ones as they came; one seen before is missing from
+-- the answer.
+WITH told AS (
+    SELECT * FROM unnest($1::text[], $2::text[], $3::uuid[], $4::uuid[], $5::uuid[], $6::text[], $7::text[],
+        $8::text[], $9::text[], $10::timestamptz[], $11::bytea[])
+        AS n(agency, notice_id, declaration_id, part_id, body_id, code, state, authority_time, via, received_at, content)
+), taken AS (
+    INSERT INTO response (agency, notice_id, declaration_id, part_id, body_id, code, state, authority_time, via,
+        received_at)
+    SELECT agency, notice_id, declaration_id, part_id, body_id, code, state, authority_time, via, received_at FROM told
+    ON CONFLICT DO NOTHING
+    RETURNING agency, notice_id
+), documents AS (
+    INSERT INTO body (id, content)
+    SELECT body_id, content FROM told JOIN taken USING (agency, notice_id) WHERE body_id IS NOT NULL
+)
+SELECT agency, notice_id FROM taken
 
 -- name: read_cursor
 -- Where pulling an agency's notices stands; the row lock keeps pullers apart.

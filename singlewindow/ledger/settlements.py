@@ -53,12 +53,11 @@ async def settle(
     """Apply settlements to the dossiers they are about, which are loaded and locked, and save these."""
     foreign = [_find_foreign(loaded, one) for one in group]
     words = [word for one, strange in zip(group, foreign, strict=True) for word in one.words if word not in strange]
-    await _end_exchanges(connection, [one.exchange for one in group if one.exchange is not None])
     fresh = {word.notice for word in await take_words(connection, store, loaded, words, now)}
     await resend(connection, loaded, resend_pause, now)
-    answered = _answered(loaded, words)
-    if answered:
-        await connection.execute(query("end_tasks"), sorted(answered))
+    answered, ended = _answered(loaded, words), [one.exchange for one in group if one.exchange is not None]
+    if answered or ended:
+        await connection.execute(query("end_calls"), sorted(answered), *columns(ended, 4))
     decisions = [one for settlement in group for one in settlement.decisions if one.claim.task_id not in answered]
     await take_decisions(connection, loaded, decisions, now)
     ready = await store.save(connection, loaded, now)
@@ -70,11 +69,6 @@ def _find_foreign(loaded: Loaded, settlement: Settlement) -> list[Word]:
     if not settlement.pushed:
         return []
     return [word for word in settlement.words if find_addressed(loaded, word)[1] is None]
-
-
-async def _end_exchanges(connection: Connection, ended: Sequence[EndedExchange]) -> None:
-    if ended:
-        await connection.execute(query("end_exchanges"), *columns(ended, 4))
 
 
 def _answered(loaded: Loaded, words: Sequence[Word]) -> set[UUID]:

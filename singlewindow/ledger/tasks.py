@@ -160,14 +160,10 @@ class Tasks:
     async def _settle(self, group: Sequence[Settlement]) -> list[Settled]:
         """What came of several calls and deliveries of notices, in one transaction."""
         async with self._database.transaction() as connection:
-            loaded = await self._load_parts(connection, [part_id for one in group for part_id in one.part_ids()])
+            loaded = await self._store.load(connection, part_ids=(id_ for one in group for id_ in one.part_ids()))
             settled, ready = await settle(connection, self._store, loaded, group, self.now(), self._resend_pause)
         self._announce(loaded, ready)
         return settled
-
-    async def _load_parts(self, connection: Connection, part_ids: Sequence[UUID]) -> Loaded:
-        rows = await connection.fetch(query("find_parts"), list(set(part_ids)))
-        return await self._store.load(connection, {row["declaration_id"] for row in rows})
 
     async def match(self, claims: Sequence[Claim]) -> None:
         """The internal lane: link, hold or plan these declarations; their tasks end with it."""

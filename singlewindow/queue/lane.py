@@ -26,6 +26,9 @@ POLL_WITHOUT_STREAMS_SECONDS = (0.05, 0.1)
 GATHER_SECONDS = 0.1
 """While a batch is under way the next one gathers, at most so long: few full calls cost less than many small ones."""
 
+APART_SECONDS = 0.04
+"""The least time from one claim to the next, unless the first left some behind: whoever comes alone waits for nobody."""
+
 _BACK_OFF = RetryPolicy(base_seconds=0.2, cap_seconds=5.0)
 _REST_SECONDS = 0.05
 _DRAINING_POLL_SECONDS = 0.25
@@ -133,6 +136,7 @@ class Lane:
         self._loop: asyncio.Task[None] | None = None
         self._running: set[asyncio.Task[None]] = set()
         self._more_waits = False
+        self._claimed_at = 0.0
 
     def start(self) -> None:
         """Begin to claim, in a task of its own."""
@@ -165,9 +169,14 @@ class Lane:
             task.add_done_callback(self._finish)
 
     async def _gather(self) -> None:
-        """Let tasks come together while a batch runs, unless the last claim left some behind."""
-        if self._running and not self._more_waits:
+        """Let tasks come together while a batch runs and shortly after a claim, unless that left some behind."""
+        if self._more_waits:
+            return
+        if self._running:
             await asyncio.wait(self._running, timeout=GATHER_SECONDS, return_when=asyncio.FIRST_COMPLETED)
+        left_seconds = self._claimed_at + APART_SECONDS - time.monotonic()
+        if left_seconds > 0:
+            await self._rest(left_seconds)
 
     def _finish(self, task: asyncio.Task[None]) -> None:
         self._running.discard(task)
@@ -182,6 +191,8 @@ class Lane:
             return await self._claim_begun(permitted)
         claims: list[Claim] = await self._attempt(self._claimer.claim_next(permitted)) or []
         self._more_waits = len(claims) >= permitted
+        if claims:
+            self._claimed_at = time.monotonic()
         return claims
 
     async def _claim_begun(self, limit: int) -> list[Claim]:

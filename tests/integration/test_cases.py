@@ -166,7 +166,7 @@ async def test_a_late_word_on_an_old_change_does_not_act_again(stage: LedgerStag
         await stage.match_all()
         await stage.say(changes[-1], "registered", f"2026-01-01T00:00:0{total}Z")
     await stage.say(changes[0], "registered", "2026-01-01T00:00:01Z")
-    rows = await stage.database.fetch("lock_declarations", [target])
+    rows = await stage.database.fetch("read_facts", [target])
     assert rows[0]["facts"]["total"] == "3"
 
 

@@ -63,7 +63,7 @@ async def test_ceb_r91_a_newer_change_is_taken_and_becomes_the_version_in_force(
     await accept(stage, first, "2026-01-01T04:00:00Z")
     change = (await file_order(stage, trader, "R2", TWO, content="newer", action="change")).declaration_ids[0]
     await accept(stage, change, "2026-01-01T06:00:00Z")
-    rows = await stage.database.fetch("lock_declarations", [first])
+    rows = await stage.database.fetch("read_facts", [first])
     assert (rows[0]["facts"]["total"], rows[0]["facts"]["app_time"]) == ("newer", TWO)
     assert (await refused(stage, trader, "R2", ONE, content="between", action="change")).status == 409
 

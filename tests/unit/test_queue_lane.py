@@ -300,6 +300,22 @@ async def test_while_a_batch_runs_the_next_gathers(monkeypatch: pytest.MonkeyPat
     assert [len(batch) for batch in worker.batches] == [1, 5]
 
 
+async def test_after_a_claim_the_next_tasks_come_together_although_nothing_runs(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("singlewindow.queue.lane.APART_SECONDS", 1.5)
+    ledger = MemoryLedger()
+    worker = Worker(ledger)
+    (first,) = ledger.add()
+    async with running(ledger, worker):
+        await eventually(lambda: worker.batches == [[first]])
+        for _ in range(5):
+            ledger.add()
+            await asyncio.sleep(0.1)
+        await eventually(lambda: not ledger.rows)
+    assert len(worker.batches) == 2
+
+
 async def test_a_batch_that_lasts_does_not_hold_the_next_up(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("singlewindow.queue.lane.GATHER_SECONDS", 0.05)
     ledger = MemoryLedger()
