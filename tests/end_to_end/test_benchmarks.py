@@ -1,4 +1,4 @@
-"""The benchmarks run, and the ratios they guard hold."""
+"""What the benchmarks file is cleared, and `bench` measures a running gateway; their guard is a step of its own."""
 
 from __future__ import annotations
 
@@ -15,11 +15,6 @@ def run(module: str, *arguments: str) -> subprocess.CompletedProcess[str]:
     """A module of the checkout as a command, run to its end."""
     command = [sys.executable, "-m", module, *arguments]
     return subprocess.run(command, cwd=CHECKOUT, capture_output=True, text=True, timeout=110, check=False)
-
-
-def test_the_guard_of_intake_and_agencies_holds() -> None:
-    ended = run("benchmarks", "--guard", "intake", "agencies")
-    assert ended.returncode == 0, ended.stdout + ended.stderr
 
 
 async def test_the_measured_export_goes_through_customs_inspection_and_one_carrier(trader: Client) -> None:

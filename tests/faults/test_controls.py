@@ -54,7 +54,7 @@ async def test_control_without_deduplication_what_is_sent_again_is_stored_again(
         async with trial.loaded(target) as load:
             while load.acknowledged.total() < 150:
                 await asyncio.sleep(0.1)
-        await trial.come_to_rest(target, seconds=20)
+        await trial.come_to_rest(target, seconds=10)
         assert {"I1", "I4"} <= broken(await trial.case(target, answer_seconds=LATE_SECONDS))
 
 

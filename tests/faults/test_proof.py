@@ -12,7 +12,7 @@ from tests.faults.proof.runs import Plan, prove
 
 PLAN = Plan(
     seed=20261123,
-    rate=20.0,
+    rate=40.0,
     seconds=0.0,
     astray_seconds=15.0,
     faults=("kill-postgres", "wipe-valkey", "freeze-postgres", "kill-agencies", "end-sessions", "end-gateway",
