@@ -27,7 +27,7 @@ GATHER_SECONDS = 0.1
 """While a batch is under way the next one gathers, at most so long: few full calls cost less than many small ones."""
 
 APART_SECONDS = 0.04
-"""The least time from one claim to the next, unless the first left some behind: whoever comes alone waits for nobody."""
+"""The least time from one claim to the next, unless the first left some behind; who comes alone waits for nobody."""
 
 _BACK_OFF = RetryPolicy(base_seconds=0.2, cap_seconds=5.0)
 _REST_SECONDS = 0.05

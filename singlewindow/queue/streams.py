@@ -6,7 +6,7 @@ Nothing here raises or blocks its caller when Valkey is away, frozen, full or wi
 from __future__ import annotations
 
 import asyncio
-from collections import deque
+from collections import defaultdict, deque
 from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -29,6 +29,8 @@ _GROUP = "workers"
 _CONSUMER = "worker"
 """One name for all: nobody's pending entries are ever taken over, as entries are read with NOACK."""
 _PIPELINE_LENGTH = 500
+_ADD_ALL = "for i = 2, #ARGV do redis.call('XADD', KEYS[1], 'MAXLEN', '~', ARGV[1], '*', 't', ARGV[i]) end"
+"""Adds an entry for each task. A command of its own for each costs its sender 9 of the 180 us of a declaration."""
 _PROBE = "singlewindow:probe"
 
 _log = structlog.get_logger(__name__)
@@ -172,14 +174,20 @@ class ReadyStreams:
                 await self._send_some()
 
     async def _send_some(self) -> None:
+        """One command for what is added to a lane and one for what leaves it, however many tasks they name."""
         assert self._writer is not None
         count = min(len(self._outgoing), _PIPELINE_LENGTH)
+        added, read = defaultdict[str, list[bytes]](list), defaultdict[str, list[bytes]](list)
+        for entry in (self._outgoing.popleft() for _ in range(count)):
+            if entry.task_id is not None:
+                added[entry.lane].append(entry.task_id.bytes)
+            elif entry.entry_id is not None:
+                read[entry.lane].append(entry.entry_id)
         async with self._budget(self._timeout_seconds), self._writer.pipeline(transaction=False) as pipeline:
-            for entry in (self._outgoing.popleft() for _ in range(count)):
-                if entry.task_id is not None:
-                    pipeline.xadd(_stream(entry.lane), {"t": entry.task_id.bytes}, maxlen=STREAM_LENGTH)
-                elif entry.entry_id is not None:
-                    pipeline.xdel(_stream(entry.lane), entry.entry_id)
+            for lane, tasks in added.items():
+                pipeline.eval(_ADD_ALL, 1, _stream(lane), STREAM_LENGTH, *tasks)
+            for lane, entry_ids in read.items():
+                pipeline.xdel(_stream(lane), *entry_ids)
             await pipeline.execute()
 
     async def _probe(self) -> bool:
