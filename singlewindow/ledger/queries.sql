@@ -464,7 +464,7 @@ RETURNING agency, notice_id
 INSERT INTO body (id, content) SELECT * FROM unnest($1::uuid[], $2::bytea[]) ON CONFLICT DO NOTHING
 
 -- name: read_cursor
--- Where pulling an agency's notices stands; the row lock keeps pullers apart.
+-- Where pulling an agency's notices stands.
 SELECT cursor FROM pull_cursor WHERE agency = $1
 
 -- name: move_cursor
