@@ -647,10 +647,6 @@ SELECT size, frontier FROM checkpoint WHERE trader = $1 AND size < $2 ORDER BY s
 SELECT f.seq, f.event_id, f.leaf, e.* FROM feed f LEFT JOIN event e ON e.id = f.event_id
 WHERE f.trader = $1 AND f.seq > $2 ORDER BY f.seq LIMIT $3
 
--- name: audit_checkpoints
--- All heads of a trader.
-SELECT size, root, signature FROM checkpoint WHERE trader = $1 ORDER BY size
-
 -- name: audit_heads
 -- A page of a trader's heads with all that is stored of them.
 SELECT size, root, frontier, signature FROM checkpoint WHERE trader = $1 AND size > $2 ORDER BY size LIMIT $3
