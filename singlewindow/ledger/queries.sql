@@ -770,7 +770,7 @@ SELECT max(name) AS name FROM migration
 -- ── webhooks ────────────────────────────────────────────────────────────────
 
 -- name: lock_trader
--- Keeps a trader's endpoints from being made at the same time, so that they can be counted.
+-- Keeps a trader's endpoints or keys from being made at the same time, so that they can be counted.
 SELECT id FROM trader WHERE id = $1 FOR NO KEY UPDATE
 
 -- name: count_webhooks

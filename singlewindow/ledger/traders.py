@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from singlewindow.errors import TraderMistake
-from singlewindow.ledger.database import Database
+from singlewindow.ledger.database import Database, query
 from singlewindow.messages.identifiers import IdentifierSource
 
 CACHE_SECONDS = 2.0
@@ -85,11 +85,13 @@ class Traders:
 
     async def create_key(self, trader: UUID, scopes: Sequence[str]) -> str:
         """A new API key, shown this once. Raises TooManyKeys when two are live."""
-        row = await self._database.fetchrow("count_live_keys", trader)
-        if row is not None and row["count"] >= LIVE_KEYS:
-            raise TooManyKeys("two keys are live; revoke one before making another")
         key = f"sw_{secrets.token_urlsafe(32)}"
-        await self._database.execute("add_api_key", self._ids.next(), trader, self._hash(key), list(scopes))
+        async with self._database.transaction() as connection:
+            await connection.execute(query("lock_trader"), trader)
+            row = await connection.fetchrow(query("count_live_keys"), trader)
+            if row is not None and row["count"] >= LIVE_KEYS:
+                raise TooManyKeys("two keys are live; revoke one before making another")
+            await connection.execute(query("add_api_key"), self._ids.next(), trader, self._hash(key), list(scopes))
         return key
 
     async def revoke_key(self, key_id: UUID) -> bool:
