@@ -36,7 +36,7 @@ SELECT key_hash, declaration_id, message_id, trader, body_sha256, content_sha256
 FROM filing WHERE key_hash = ANY($1::bytea[]) ORDER BY key_hash FOR UPDATE
 
 -- name: pass_filing_keys
--- Hands freed keys to the next attempt.
+-- Hands freed keys to the next attempt, or back to the one before it.
 UPDATE filing SET declaration_id = f.declaration_id, message_id = f.message_id, trader = f.trader,
     body_sha256 = f.body_sha256, content_sha256 = f.content_sha256, state = f.state
 FROM unnest($1::bytea[], $2::uuid[], $3::uuid[], $4::uuid[], $5::bytea[], $6::bytea[], $7::text[])
