@@ -34,7 +34,7 @@ from singlewindow.settings import Settings
 from singlewindow.wiring import follow_message_sets, make_tasks, open_core, response_reader, retry_policy
 from singlewindow.xsd.catalogue import load_catalogue
 
-Runner = AgencyLane | Lane | Sealer | Deliverer | AgencyWatch | AgencyReloader | PulseWriter
+Runner = AgencyLane | Lane | Sealer | Deliverer | AgencyWatch | AgencyReloader
 """What a process of lanes starts and stops."""
 
 MATCHING = LaneLimits(batch_size=100, concurrency=2, visibility_seconds=30.0)
@@ -65,16 +65,18 @@ async def run_lanes(settings: Settings) -> None:
             stack.push_async_callback(lane.close)
         running: list[Runner] = [
             sealer, deliverer, _matching_lane(tasks, streams, settings), *lanes.values(),
-            PulseWriter(meter, AgencyPulses(ledger.database)),
             await _watch_agencies(ledger.database, list(lanes.values())),
             await watch_descriptions(AgencyStates(ledger.database), settings, adapters, lanes, prints),
         ]  # fmt: skip
-        for one in running:
+        writer = PulseWriter(meter, AgencyPulses(ledger.database))
+        for one in (writer, *running):
             one.start()
         settle_garbage()
         announce_ready(settings.ready_descriptor)
         await _until_signal()
         await asyncio.gather(*(one.stop() for one in running))
+        # last, for the calls that were under way are counted when they end
+        await writer.stop()
 
 
 async def _nothing() -> None:

@@ -6,7 +6,7 @@ import os
 from functools import cache
 from pathlib import Path
 
-from pydantic import Field
+from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from singlewindow.errors import ConfigurationError
@@ -91,6 +91,11 @@ def _reject_unknown() -> None:
 
 @cache
 def load_settings() -> Settings:
-    """The settings of this process. Raises ConfigurationError for a variable that no setting reads."""
+    """The settings of this process. Raises ConfigurationError for a variable that is unknown or wrong."""
     _reject_unknown()
-    return Settings()
+    try:
+        return Settings()
+    except ValidationError as error:
+        # its own text quotes values, which may be keys
+        wrong = (f"{PREFIX}{'.'.join(map(str, one['loc'])).upper()}: {one['msg']}" for one in error.errors())
+        raise ConfigurationError("; ".join(wrong)) from error

@@ -24,6 +24,7 @@ from singlewindow.ledger.traders import Traders
 from singlewindow.ledger.webhooks import Webhooks
 from singlewindow.messages.identifiers import Clock, IdentifierSource
 from singlewindow.messages.judgement import ResponseUnit
+from singlewindow.queue.failures import capture
 from singlewindow.queue.port import ReadResponse
 from singlewindow.queue.retry import RetryPolicy
 from singlewindow.queue.streams import ReadyStreams
@@ -122,14 +123,11 @@ async def _open_patiently(database: Database) -> None:
 
 
 async def _follow_clock(ledger: OpenLedger) -> None:
-    """Keep the offset to the database's clock; while it is away the last one holds."""
+    """Keep the offset to the database's clock; while it cannot be asked the last one holds."""
     while True:
         before = ledger.clock.time() - ledger.clock.offset_seconds
-        try:
-            row = await ledger.database.fetchrow("server_time")
-        except Unavailable:
-            row = None
-        if row is not None:
+        row = await capture(ledger.database.fetchrow("server_time"))
+        if row is not None and not isinstance(row, Exception):
             after = ledger.clock.time() - ledger.clock.offset_seconds
             ledger.clock.offset_seconds = row["now"] - (before + after) / 2
         await asyncio.sleep(CLOCK_SECONDS)

@@ -149,5 +149,8 @@ def _by_name(parts: Sequence[Part], root: Part) -> dict[str, bytes]:
 
 
 def _parameter(message: Message, name: str) -> str:
-    value = message.get_param(name, "")
+    try:
+        value = message.get_param(name, "")
+    except (TypeError, ValueError):
+        return ""  # where continuations (RFC 2231) contradict each other, Python's parser loses its way
     return value if isinstance(value, str) else ""

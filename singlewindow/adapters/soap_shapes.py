@@ -56,7 +56,6 @@ class OperationShape:
     request: Shape
     headers: tuple[Shape, ...]
     reply: Shape | None
-    reply_headers: tuple[Shape, ...] = ()
 
 
 def describe_operation(operation: Any) -> OperationShape:
@@ -69,7 +68,6 @@ def describe_operation(operation: Any) -> OperationShape:
         _body(operation.input, operation.name),
         _headers(operation.input),
         None if reply is None else _body(reply, f"{operation.name}Response"),
-        () if reply is None else _headers(reply),
     )
 
 

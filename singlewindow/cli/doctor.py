@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import platform
-import shutil
 import sys
 from collections.abc import Awaitable, Callable
 from pyexpat import EXPAT_VERSION
@@ -12,6 +11,7 @@ from pyexpat import EXPAT_VERSION
 from rich.console import Console
 
 from singlewindow.errors import SingleWindowError
+from singlewindow.gateway.disk_watch import free_bytes
 from singlewindow.settings import Settings, load_settings
 from singlewindow.wiring import open_door, open_ledger, open_streams
 from singlewindow.xsd.parser import LIBXML2_VERSION
@@ -67,8 +67,7 @@ async def _expat(_: Settings) -> Finding:
 
 
 async def _disk(settings: Settings) -> Finding:
-    folder = settings.data_dir if settings.data_dir.exists() else settings.data_dir.absolute().parent
-    free = shutil.disk_usage(folder).free
+    free = free_bytes(settings.data_dir.absolute())
     return (OK if free > FREE_BYTES else WARNING), f"{free / 1e9:.1f} GB free at {settings.data_dir}"
 
 

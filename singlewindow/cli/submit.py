@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from singlewindow.cli.client import Answer, Gateway, show_problems
@@ -58,9 +59,12 @@ async def _submit(files: tuple[Path, ...], *, wait: bool, url: str | None, key: 
                 counts.update(_show(console, str(file), status, answer))
                 progress.advance(bar)
 
-            async with asyncio.TaskGroup() as group:
-                for file in files:
-                    group.create_task(one(file))
+            try:
+                async with asyncio.TaskGroup() as group:
+                    for file in files:
+                        group.create_task(one(file))
+            except* Unavailable as away:
+                raise away.exceptions[0] from None
     console.print(", ".join(f"{count} {verdict}" for verdict, count in sorted(counts.items())) or "nothing filed")
     return 0 if counts and set(counts) <= TAKEN else 1
 
@@ -69,6 +73,8 @@ async def _file(gateway: Gateway, body: bytes, *, wait: bool) -> Answer:
     """File once; when the gateway is busy or away for a moment, the same bytes again: a repeat is harmless."""
     headers = {"Prefer": "wait=30"} if wait else {}
     for attempt in range(RETRIES):
+        if attempt:
+            await asyncio.sleep(0.5 * 2 ** (attempt - 1))
         try:
             status, answer = await gateway.post("/v1/declarations", body, headers)
         except Unavailable:
@@ -77,22 +83,21 @@ async def _file(gateway: Gateway, body: bytes, *, wait: bool) -> Answer:
         else:
             if status not in {429, 503}:
                 return status, answer
-        await asyncio.sleep(0.5 * 2**attempt)
     return status, answer
 
 
 def _show(console: Console, source: str, status: int, answer: dict[str, Any]) -> Counter[str]:
     """Print one message's answer; its verdicts."""
+    named = escape(source)
     if status >= HTTPStatus.BAD_REQUEST:
-        console.print(
-            f"{source}: [red]refused[/red] {answer.get('code', status)}: {answer.get('detail', '')}", soft_wrap=True
-        )
+        detail = escape(str(answer.get("detail", "")))
+        console.print(f"{named}: [red]refused[/red] {answer.get('code', status)}: {detail}", soft_wrap=True)
         show_problems(console, source, answer.get("errors", []))
         return Counter(["refused"])
     receipt = answer.get("receipt", answer)
     counts = Counter(entry["verdict"] for entry in receipt["declarations"])
     summary = ", ".join(f"{count} {verdict}" for verdict, count in counts.items())
-    console.print(f"{source}: [green]{summary}[/green] message {receipt['message_id']}", soft_wrap=True)
+    console.print(f"{named}: [green]{summary}[/green] message {receipt['message_id']}", soft_wrap=True)
     for entry in receipt["declarations"]:
         show_problems(console, source, [*entry.get("errors", []), *entry.get("warnings", [])])
     for view in answer.get("declarations", []) if "receipt" in answer else []:

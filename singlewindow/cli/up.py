@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import re
 import socket
 import sys
 import urllib.error
@@ -159,10 +160,10 @@ def _chain(settings: Settings, engines: Engines) -> Chain:
 async def _prepare_ledger(chain: Chain) -> dict[str, str]:
     """Migrate, and make the sandbox's trader and keys the first time."""
     await migrate(chain.engines.urls.database_url)
-    folder = chain.settings.data_dir / "keys"
-    load_keys(keys_folder(chain.settings))
+    folder = keys_folder(chain.settings)
+    load_keys(folder)
     for agency in AGENCIES:
-        make_agency_password(keys_folder(chain.settings), agency)
+        make_agency_password(folder, agency)
     stored = folder / SANDBOX_KEYS
     async with open_ledger(chain.settings) as ledger:
         if stored.exists():
@@ -175,9 +176,17 @@ async def _prepare_ledger(chain: Chain) -> dict[str, str]:
             "api_key": await ledger.traders.create_key(trader, ["submit", "read"]),
             "operator_key": await ledger.traders.create_key(trader, ["submit", "read", "operate"]),
         }
-    with os.fdopen(os.open(stored, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
-        json.dump(keys, file)
+    _write_private(stored, json.dumps(keys))
     return keys
+
+
+def _write_private(path: Path, text: str) -> None:
+    """A file that holds keys, whole or not at all: it is read by whoever comes next."""
+    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    draft.unlink(missing_ok=True)
+    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+        file.write(text)
+    draft.replace(path)
 
 
 def _listener(listen: str) -> socket.socket:
@@ -208,7 +217,7 @@ def _gateways(chain: Chain, descriptor: int) -> list[Child]:
 
     def serves_as(pid: int) -> bool:
         """Any of the processes on the socket may answer; asked again it is the one of this id some time."""
-        return f'"process":{pid}'.encode() in (_read(f"{chain.url}/health/ready") or b"")
+        return re.search(rb'"process":%d\b' % pid, _read(f"{chain.url}/health/ready") or b"") is not None
 
     return [
         Child(
@@ -235,11 +244,7 @@ def _announce(console: Console, chain: Chain, keys: Mapping[str, str], ready_fil
         "agencies": {agency: f"{chain.agencies_url}/{agency}?wsdl" for agency in AGENCIES},
     }
     if ready_file is not None:
-        draft = ready_file.with_name(f".{ready_file.name}.{os.getpid()}")
-        draft.unlink(missing_ok=True)
-        with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:  # it holds keys
-            file.write(json.dumps(ready, indent=2) + "\n")
-        draft.replace(ready_file)
+        _write_private(ready_file, json.dumps(ready, indent=2) + "\n")
     console.print(f"\n[bold]singlewindow[/bold] is ready at [bold]{chain.url}[/bold]")
     console.print(f"key       {keys['api_key']}\noperator  {keys['operator_key']}\n")
     console.print("File a four-leg export declaration and wait for its release:\n")

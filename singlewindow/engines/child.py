@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -124,11 +125,22 @@ def _spawn(child: Child, log_path: Path | None) -> subprocess.Popen[bytes]:
             os.close(output)
 
 
+def trim_log(path: Path | None) -> None:
+    """Empty a log that has grown too long, which its process may be writing, and keep what was in it beside it.
+
+    It is opened to append, so that the next line is the first again; one written in this very moment may be lost. A
+    disk that takes no copy keeps the log as it is.
+    """
+    with suppress(OSError):
+        if path is not None and path.stat().st_size > LOG_LIMIT_BYTES:
+            shutil.copy(path, path.with_name(f"{path.name}.1"))
+            os.truncate(path, 0)
+
+
 def _open_log(path: Path | None) -> int | None:
     if path is None:
         return None
-    if path.exists() and path.stat().st_size > LOG_LIMIT_BYTES:
-        path.replace(path.with_name(f"{path.name}.1"))
+    trim_log(path)
     return os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o640)
 
 

@@ -14,13 +14,16 @@ from pathlib import Path
 from types import FrameType, TracebackType
 from typing import Self
 
-from singlewindow.engines.child import Child, Process
+from singlewindow.engines.child import Child, Process, trim_log
 from singlewindow.engines.supervised import Supervised
 from singlewindow.errors import SingleWindowError
 
 logger = logging.getLogger(__name__)
 
 POLL_SECONDS = 0.02
+TRIM_SECONDS = 1.0
+"""How often the sizes of the children's logs are looked at."""
+
 START_LIMIT_SECONDS = 60.0
 START_DEATHS = 6
 
@@ -51,6 +54,7 @@ class Supervisor:
         self._log_dir = log_dir
         self._stop_requested = False
         self._renewal_requested = False
+        self._trim_at = 0.0
         self._old_handlers: dict[signal.Signals, signal.Handlers | object] = {}
 
     def start(self) -> None:
@@ -83,6 +87,7 @@ class Supervisor:
         """Restart whatever dies, for ever, until a stop is requested. Returns with the children still running."""
         while not self._stop_requested:
             self.restart_dead()
+            self._trim_logs()
             if self._renewal_requested:
                 self._renewal_requested = False
                 self.renew()
@@ -115,6 +120,14 @@ class Supervisor:
         for stage in self._stages:
             for supervised in stage:
                 supervised.keep_alive()
+
+    def _trim_logs(self) -> None:
+        """Now and then, for a child may run, and write, for months."""
+        if time.monotonic() < self._trim_at:
+            return
+        self._trim_at = time.monotonic() + TRIM_SECONDS
+        for supervised in [one for stage in self._stages for one in stage]:
+            trim_log(supervised.log_path)
 
     def request_stop(self) -> None:
         """Make `run_until_stopped` return and a start in progress raise StopRequested."""

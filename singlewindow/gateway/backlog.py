@@ -38,12 +38,15 @@ class Backlog:
             raise BacklogFull(detail, retry_after_seconds=RETRY_AFTER_SECONDS)
 
     async def watch(self) -> None:
-        """Count again and again until cancelled. While the ledger is away the last count stands."""
+        """Count again and again until cancelled. While it cannot be counted the last count stands."""
         while self._limit:
             try:
                 self._judge(await self._count())
             except Unavailable as error:
                 log.warning("gateway.backlog_uncounted", detail=error.detail)
+            except Exception as error:  # noqa: BLE001 - one count must not leave intake closed, or open, for ever
+                # no traceback: it may quote a row
+                log.error("gateway.backlog_uncounted", error=type(error).__name__)  # noqa: TRY400
             await asyncio.sleep(LOOK_SECONDS)
 
     def _judge(self, waiting: int) -> None:

@@ -100,10 +100,13 @@ def declared_encoding(body: bytes) -> str:
 def _check_media_type(request: web.Request, media_types: frozenset[str]) -> str | None:
     """The charset parameter under its usual name, None where there is none."""
     stated = request.headers.get("Content-Type", "").strip()
-    if not stated or request.content_type not in media_types:
+    try:
+        media_type, charset = request.content_type, request.charset
+    except (LookupError, TypeError, ValueError):
+        media_type, charset = "", None  # in some of what is no media type Python's parser loses its way
+    if not stated or media_type not in media_types:
         expected = " or ".join(sorted(media_types))
         raise HttpRefusal(415, "unsupported-media-type", f"send Content-Type: {expected}")
-    charset = request.charset
     if charset is not None and charset.lower() not in CHARSETS:
         raise HttpRefusal(415, "unsupported-media-type", f"charset may be {', '.join(CHARSETS)}")
     return None if charset is None else CHARSETS[charset.lower()]

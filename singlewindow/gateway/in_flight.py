@@ -16,8 +16,8 @@ from singlewindow.gateway.loop_lag import LoopLag
 Result = TypeVar("Result")
 
 MOST_LAG_SECONDS = 0.04
-PLACES_WHEN_LATE = 64
-"""As many keep the transactions full; beyond them everything only waits longer."""
+PART_WHEN_LATE = 4
+"""While the loop is late there is one place in so many: they keep transactions full, more would only wait longer."""
 
 REMEMBERED = 1000
 """Credentials of which is known whose they are, by their hash."""
@@ -55,6 +55,7 @@ class InFlight:
         lag: LoopLag | None = None,
     ) -> None:
         self._limit, self._share = limit, max(limit // 2, 1)
+        self._limit_when_late = max(limit // PART_WHEN_LATE, 1)
         self._watermarks, self._on_refused = watermarks, on_refused
         self._lag = lag or LoopLag()
         self._admitted = 0
@@ -124,7 +125,7 @@ class InFlight:
         for watermark in self._watermarks:
             watermark.check()
         if self._admitted >= self._limit or (
-            self._admitted >= self._limit // 4 and self._lag.seconds > MOST_LAG_SECONDS
+            self._admitted >= self._limit_when_late and self._lag.seconds > MOST_LAG_SECONDS
         ):
             raise Unavailable("too many submissions are in work; try again shortly", retry_after_seconds=1)
 

@@ -131,8 +131,8 @@ async def _check(check: Check) -> str:
 
 def _text(stated: dict[str, Any], name: str) -> str:
     value = stated.get(name)
-    if not isinstance(value, str) or not 0 < len(value.strip()) <= MAX_TEXT:
-        raise HttpRefusal(400, "bad-parameter", f"{name} must be a text of 1 to {MAX_TEXT} characters")
+    if not isinstance(value, str) or not 0 < len(value.strip()) <= MAX_TEXT or "\0" in value:
+        raise HttpRefusal(400, "bad-parameter", f"{name} must be a text of 1 to {MAX_TEXT} characters without NUL")
     return value.strip()
 
 

@@ -23,9 +23,6 @@ PROBLEM_CODES: dict[str, ProblemCode] = {
 }
 """By code; codes of the XML door are explained at more length in `singlewindow.xsd.error_codes`."""
 
-TITLES: dict[str, str] = {code: one.title for code, one in PROBLEM_CODES.items()}
-"""The English title by problem code."""
-
 
 def title_of(code: str, *, chinese: bool = False) -> str:
     """The title of a code; one that has none is a request that cannot be understood."""

@@ -144,6 +144,7 @@ def _translated() -> Iterator[None]:
         yield
     except (OSError, TimeoutError, asyncpg.InterfaceError, asyncpg.InternalClientError) as error:
         # the last is what asyncpg says of a connection whose server died in the middle of a statement
+        _heed_cancellation(error)
         raise Unavailable(f"the ledger does not answer ({type(error).__name__})") from error
     except (
         asyncpg.PostgresConnectionError,
@@ -154,4 +155,12 @@ def _translated() -> Iterator[None]:
         asyncpg.TransactionRollbackError,
         asyncpg.LockNotAvailableError,
     ) as error:
+        _heed_cancellation(error)
         raise Unavailable(f"the ledger cannot serve now ({type(error).__name__})") from error
+
+
+def _heed_cancellation(error: Exception) -> None:
+    """Let a cancelled task end: what fails while it rolls back has taken the cancellation's place."""
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        raise asyncio.CancelledError from error

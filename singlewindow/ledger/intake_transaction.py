@@ -225,6 +225,8 @@ async def _judge_lost(
             unit.occupant = pending_occupants
     await refuse_older(connection, [(p, unit) for p, unit in lost if unit.supersedes], sets)
     passed = [(p, unit) for p, unit in lost if unit.verdict == "received"]
+    for _, unit in passed:
+        unit.displaced = occupants.get(unit.key_hash)
     if passed:
         await connection.execute(query("pass_filing_keys"), *filing_columns(passed))
 

@@ -12,6 +12,7 @@ from uuid import UUID
 
 from singlewindow.ledger.database import Connection, query
 from singlewindow.ledger.dossiers import columns
+from singlewindow.ledger.filing_keys import give_back_keys
 from singlewindow.messages.filing import FiledUnit
 from singlewindow.messages.ledger_rules import MESSAGE_NUMBER, Target, judge_named, message_number
 from singlewindow.messages.lifecycle import FREE_KEY
@@ -68,9 +69,9 @@ async def check_message_numbers(connection: Connection, batch: Sequence[Pending]
         if key in earlier:
             unit.verdict, unit.of, unit.supersedes = "conflict", earlier[key], None
             unit.add(sets[pending.submission.message_set].broken("repeated_message", ordinal=unit.unit.ordinal))
-            refused.append(unit.id)
+            refused.append(unit)
         earlier.setdefault(key, None)
-    await _give_back(connection, refused)
+    await give_back_keys(connection, refused)
 
 
 def message_number_rows(kept: Sequence[tuple[Pending, FiledUnit]], sets: Sets) -> list[tuple[UUID, bytes, UUID]]:
@@ -105,7 +106,7 @@ async def refuse_broken(connection: Connection, batch: Sequence[Pending]) -> Non
     refused = [unit for pending in batch for unit in pending.units if unit.verdict == "received" and unit.errors]
     for unit in refused:
         unit.verdict, unit.supersedes = "invalid", None
-    await _give_back(connection, [unit.id for unit in refused])
+    await give_back_keys(connection, refused)
 
 
 def _naming(pending: Pending, message_set: MessageSet) -> list[Naming]:
@@ -148,8 +149,3 @@ def _arriving(batch: Sequence[Pending], sets: Sets) -> Known:
         if sets[pending.submission.message_set].kinds[unit.unit.kind].anchor
         for _, digest in unit.joins
     }
-
-
-async def _give_back(connection: Connection, refused: Sequence[UUID]) -> None:
-    if refused:
-        await connection.execute(query("give_back_filing_keys"), list(refused))

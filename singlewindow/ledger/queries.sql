@@ -36,7 +36,7 @@ SELECT key_hash, declaration_id, message_id, trader, body_sha256, content_sha256
 FROM filing WHERE key_hash = ANY($1::bytea[]) ORDER BY key_hash FOR UPDATE
 
 -- name: pass_filing_keys
--- Hands freed keys to the next attempt.
+-- Hands freed keys to the next attempt, or back to the one before it.
 UPDATE filing SET declaration_id = f.declaration_id, message_id = f.message_id, trader = f.trader,
     body_sha256 = f.body_sha256, content_sha256 = f.content_sha256, state = f.state
 FROM unnest($1::bytea[], $2::uuid[], $3::uuid[], $4::uuid[], $5::bytea[], $6::bytea[], $7::text[])
@@ -468,7 +468,7 @@ WITH told AS (
 SELECT agency, notice_id FROM taken
 
 -- name: read_cursor
--- Where pulling an agency's notices stands; the row lock keeps pullers apart.
+-- Where pulling an agency's notices stands.
 SELECT cursor FROM pull_cursor WHERE agency = $1
 
 -- name: move_cursor
@@ -651,10 +651,6 @@ SELECT size, frontier FROM checkpoint WHERE trader = $1 AND size < $2 ORDER BY s
 SELECT f.seq, f.event_id, f.leaf, e.* FROM feed f LEFT JOIN event e ON e.id = f.event_id
 WHERE f.trader = $1 AND f.seq > $2 ORDER BY f.seq LIMIT $3
 
--- name: audit_checkpoints
--- All heads of a trader.
-SELECT size, root, signature FROM checkpoint WHERE trader = $1 ORDER BY size
-
 -- name: audit_heads
 -- A page of a trader's heads with all that is stored of them.
 SELECT size, root, frontier, signature FROM checkpoint WHERE trader = $1 AND size > $2 ORDER BY size LIMIT $3
@@ -778,7 +774,7 @@ SELECT max(name) AS name FROM migration
 -- ── webhooks ────────────────────────────────────────────────────────────────
 
 -- name: lock_trader
--- Keeps a trader's endpoints from being made at the same time, so that they can be counted.
+-- Keeps a trader's endpoints or keys from being made at the same time, so that they can be counted.
 SELECT id FROM trader WHERE id = $1 FOR NO KEY UPDATE
 
 -- name: count_webhooks

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import hmac
 import secrets
@@ -11,7 +12,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from singlewindow.errors import TraderMistake
-from singlewindow.ledger.database import Database
+from singlewindow.ledger.database import Database, query
 from singlewindow.messages.identifiers import IdentifierSource
 
 CACHE_SECONDS = 2.0
@@ -58,6 +59,7 @@ class Traders:
         self._database, self._pepper, self._ids = database, pepper, ids
         self._keys: dict[bytes, tuple[float, Trader | None]] = {}
         self._register: tuple[float, dict[str, str]] = (0.0, {})
+        self._reading: asyncio.Task[dict[str, str]] | None = None
 
     async def create(self, name: str, codes: Sequence[str], *, all_codes: bool = False) -> UUID:
         """Register a trader and its company codes."""
@@ -74,7 +76,7 @@ class Traders:
         canonical = row["canonical"] if row else codes[0]
         schemes = [_scheme(code) for code in codes]
         await self._database.execute("add_company_codes", trader, schemes, list(codes), canonical)
-        self._register = (0.0, {})
+        self._register, self._reading = (0.0, {}), None
         self._keys.clear()
 
     async def choose(self, trader: UUID, *, message_sets: Sequence[str], raised: Sequence[str]) -> bool:
@@ -85,11 +87,13 @@ class Traders:
 
     async def create_key(self, trader: UUID, scopes: Sequence[str]) -> str:
         """A new API key, shown this once. Raises TooManyKeys when two are live."""
-        row = await self._database.fetchrow("count_live_keys", trader)
-        if row is not None and row["count"] >= LIVE_KEYS:
-            raise TooManyKeys("two keys are live; revoke one before making another")
         key = f"sw_{secrets.token_urlsafe(32)}"
-        await self._database.execute("add_api_key", self._ids.next(), trader, self._hash(key), list(scopes))
+        async with self._database.transaction() as connection:
+            await connection.execute(query("lock_trader"), trader)
+            row = await connection.fetchrow(query("count_live_keys"), trader)
+            if row is not None and row["count"] >= LIVE_KEYS:
+                raise TooManyKeys("two keys are live; revoke one before making another")
+            await connection.execute(query("add_api_key"), self._ids.next(), trader, self._hash(key), list(scopes))
         return key
 
     async def revoke_key(self, key_id: UUID) -> bool:
@@ -121,10 +125,17 @@ class Traders:
         """Maps a company code to the one its company is compared by; an unregistered code stands for itself."""
         read_at, register = self._register
         if time.monotonic() - read_at > CACHE_SECONDS:
-            rows = await self._database.fetch("company_register")
-            register = {row["code"]: row["canonical"] for row in rows}
-            self._register = (time.monotonic(), register)
+            if self._reading is None or self._reading.done():
+                self._reading = asyncio.create_task(self._read_register(), name="company register")
+            # one reading for all who file now: the register may be long, and its connections are intake's too
+            register = await asyncio.shield(self._reading)
         return lambda code: register.get(code, code)
+
+    async def _read_register(self) -> dict[str, str]:
+        rows = await self._database.fetch("company_register")
+        register = {row["code"]: row["canonical"] for row in rows}
+        self._register = (time.monotonic(), register)
+        return register
 
     def _hash(self, api_key: str) -> bytes:
         return hmac.new(self._pepper, api_key.encode("utf-8", "surrogateescape"), hashlib.sha256).digest()

@@ -12,6 +12,7 @@ from uuid import UUID
 
 from singlewindow.ledger.database import Connection, query
 from singlewindow.ledger.dossiers import columns
+from singlewindow.ledger.filing_keys import give_back_keys
 from singlewindow.messages.filing import FiledUnit, is_older
 from singlewindow.messages.identifiers import hash_search
 from singlewindow.messages.judgement import Problem, Unit
@@ -71,9 +72,7 @@ async def refuse_older_changes(
 ) -> None:
     """The same for changes and deletions whose target is known, giving back the keys that they took."""
     changes = [(p, unit) for p in batch for unit in p.units if unit.target_id and unit.verdict == "received"]
-    refused = await refuse_older(connection, changes, sets)
-    if refused:
-        await connection.execute(query("give_back_filing_keys"), [unit.id for unit in refused])
+    await give_back_keys(connection, await refuse_older(connection, changes, sets))
 
 
 def _refuse_if_older(unit: FiledUnit, target: UUID, newest: str | None, rule: Rule) -> bool:

@@ -20,7 +20,6 @@ LIVE_WEBHOOKS = 20
 """Endpoints that a trader may have."""
 
 LONGEST_OVERLAP_SECONDS = 7 * 86_400
-DISABLED_BY_TRADER = "by the trader"
 
 
 class TooManyWebhooks(TraderMistake):

@@ -23,7 +23,10 @@ _APP_TIME = re.compile(r"[0-9]{14}")
 
 @dataclass(slots=True)
 class FiledUnit:
-    """One declaration of a message on its way into the ledger; the verdict is set by the transaction."""
+    """One declaration of a message on its way into the ledger; the verdict is set by the transaction.
+
+    `occupant` is who has the key that it was not given, `displaced` the dead one whose key it took.
+    """
 
     id: UUID
     unit: Unit
@@ -36,12 +39,13 @@ class FiledUnit:
     target_id: UUID | None = None
     problems: tuple[Problem, ...] = ()
     occupant: Occupant | None = None
+    displaced: Occupant | None = None
 
     def forget_verdict(self) -> None:
         """Undo what a transaction that was rolled back decided."""
         if self.verdict != "invalid":
             self.verdict, self.problems = "received", ()
-            self.of = self.supersedes = self.target_id = self.occupant = None
+            self.of = self.supersedes = self.target_id = self.occupant = self.displaced = None
 
     def add(self, *problems: Problem | None) -> None:
         """Note what was found beside what its own document says."""

@@ -73,10 +73,11 @@ class PulseWriter:
         self._loop = asyncio.create_task(self._run(), name="pulse")
 
     async def stop(self) -> None:
-        """Write what is left and end."""
+        """Write what is left and end; called when nothing more is counted."""
         self._stopping.set()
         if self._loop is not None:
             await asyncio.gather(self._loop, return_exceptions=True)
+        await self._write_or_say_so()
 
     async def write(self) -> None:
         """Write what changed. Raises Unavailable; what was not written is written next time."""
@@ -94,9 +95,12 @@ class PulseWriter:
     async def _run(self) -> None:
         while not self._stopping.is_set():
             await self._rest()
-            outcome = await capture(self.write())
-            if isinstance(outcome, Exception):
-                _log.warning("pulse_not_written", reason=describe_failure(outcome))
+            await self._write_or_say_so()
+
+    async def _write_or_say_so(self) -> None:
+        outcome = await capture(self.write())
+        if isinstance(outcome, Exception):
+            _log.warning("pulse_not_written", reason=describe_failure(outcome))
 
     async def _rest(self) -> None:
         try:

@@ -141,7 +141,9 @@ class ReadyStreams:
         return [Ready(waiting.popleft()) for _ in range(min(limit, len(waiting)))]
 
     async def _read(self, lane: str, limit: int, wait_seconds: float) -> list[Ready]:
-        reader = self._readers.setdefault(lane, self._connect(None))
+        if lane not in self._readers:
+            self._readers[lane] = self._connect(None)
+        reader = self._readers[lane]
         block = max(int(wait_seconds * 1000), 1)
         try:
             reply: Any = await reader.xreadgroup(

@@ -45,6 +45,11 @@ class JudgeChild:
         self.generation = generation
         self.retiring = False
 
+    @property
+    def alive(self) -> bool:
+        """Whether it has not ended, as far as the event loop has heard."""
+        return self._process.returncode is None
+
     async def ask(self, frames: list[bytes], *, seconds: float) -> dict[str, Any]:
         """Send a request and read its answer. Raises ChildLost; then the child must be killed."""
         try:
@@ -138,10 +143,18 @@ class JudgePool:
     async def _ask(self, frames: list[bytes], *, seconds: float) -> dict[str, Any]:
         await self._take_place()
         try:
-            child = self._idle.pop() if self._idle else await self._start()
+            child = self._pop_idle() or await self._start()
             return await self._ask_child(child, frames, seconds)
         finally:
             self._places.release()
+
+    def _pop_idle(self) -> JudgeChild | None:
+        """A child that waits. One that ended meanwhile (for want of memory, say) is no message's fault."""
+        while self._idle:
+            child = self._idle.pop()
+            if child.alive:
+                return child
+        return None
 
     async def _ask_child(self, child: JudgeChild, frames: list[bytes], seconds: float) -> dict[str, Any]:
         try:

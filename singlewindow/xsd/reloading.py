@@ -58,7 +58,9 @@ class Reloader:
     async def _look_for_ever(self) -> None:
         while True:
             await asyncio.sleep(LOOK_SECONDS)
-            await self.look()
+            (outcome,) = await asyncio.gather(self.look(), return_exceptions=True)
+            if isinstance(outcome, Exception):
+                log.error("message_sets.look_failed", error=type(outcome).__name__)
 
     def _take_changes(self) -> bool:
         taken = [folder for folder in self._changed_folders() if self._take(folder)]
@@ -72,7 +74,10 @@ class Reloader:
             return []
         changed = []
         for folder in folders:
-            seen = take_print(folder)
+            try:
+                seen = take_print(folder)
+            except OSError:
+                continue  # a file of it vanished just now: whoever writes there is not done, and the next look is soon
             if self._seen.get(folder.name) != seen:
                 self._seen[folder.name] = seen
                 changed.append(folder)

@@ -10,7 +10,7 @@ from uuid import UUID
 from lxml import etree
 
 from singlewindow.xsd.soap_descriptions import check_schema
-from singlewindow.xsd.soap_envelope import EX, MalformedSoap, SoapMessage, write
+from singlewindow.xsd.soap_envelope import EX, MalformedSoap, SoapMessage
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,17 +76,6 @@ def read_fetch_request(message: SoapMessage) -> FetchRequest:
     """The cursor and the limit. Raises MalformedSoap."""
     check_schema(message)
     return FetchRequest(_text(message.element, "after"), int(_text(message.element, "limit")))
-
-
-def write_record(envelope: etree._Element) -> bytes:
-    """The request as it is kept: each original's Base64 is replaced by its hash.
-
-    Call it after the bytes for the wire are written, for it changes the envelope.
-    """
-    for item in envelope.iter(f"{EX}item"):
-        for original in item.iterfind(f"{EX}original"):
-            original.text = f"sha256:{_text(item, 'sha256')}"
-    return write(envelope)
 
 
 def _read_item(item: etree._Element, message: SoapMessage) -> SubmittedItem:

@@ -178,7 +178,13 @@ async def test_a_hostile_message_of_several_parts_is_refused_and_kept(
 
 
 @pytest.mark.parametrize(
-    "kind", ["multipart/related", f"multipart/related; boundary={'b' * 71}", "multipart/related;=;"]
+    "kind",
+    [
+        "multipart/related",
+        f"multipart/related; boundary={'b' * 71}",
+        "multipart/related;=;",
+        "multipart/related; boundary*0*=utf-8''b; boundary*=utf-8''b",
+    ],
 )
 def test_several_parts_without_a_boundary_are_refused(kind: str) -> None:
     with pytest.raises(MalformedSoap):

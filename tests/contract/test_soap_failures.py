@@ -142,6 +142,7 @@ async def test_retry_after_is_honoured(server: AgencyServer, adapter: Adapter, s
         ("99999999999999999999", 3600.0),
         ("soon", None),
         ("Wed, 99 Foo 2015 07:28:00 GMT", None),
+        ("Wed, 21 Oct 2015 07:28:999999999999999999999 GMT", None),
     ],
 )
 async def test_retry_after_is_bounded_and_may_be_a_date(

@@ -40,7 +40,7 @@ async def test_a_backlog_opens_with_room_to_spare_and_stands_while_nobody_can_co
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("singlewindow.gateway.backlog.LOOK_SECONDS", 0.0)
-    counts: list[int | None] = [99, 100, None, 95, 89]
+    counts: list[int | Exception] = [99, 100, Unavailable("away"), RuntimeError("a row"), 95, 89]
     seen = []
 
     async def count() -> int:
@@ -48,19 +48,19 @@ async def test_a_backlog_opens_with_room_to_spare_and_stands_while_nobody_can_co
         if not counts:
             await asyncio.Event().wait()
         waiting = counts.pop(0)
-        if waiting is None:
-            raise Unavailable("away")
+        if isinstance(waiting, Exception):
+            raise waiting
         return waiting
 
     backlog = Backlog(100, count)
     watching = asyncio.create_task(backlog.watch())
 
     async def all_counted() -> bool:
-        return len(seen) == 6
+        return len(seen) == 7
 
     await until(all_counted)
     watching.cancel()
-    assert seen == [False, False, True, True, True, False]
+    assert seen == [False, False, True, True, True, True, False]
     backlog.full = True
     with pytest.raises(BacklogFull):
         backlog.check()

@@ -113,7 +113,7 @@ async def test_an_unusable_filter_is_refused(stage: GatewayStage, query: str) ->
 async def test_a_discard_needs_a_reason_and_happens_once(stage: GatewayStage) -> None:
     task, _, _ = await give_up_order(stage)
     path = f"/v1/dead-letters/{task}/discard"
-    for body in ({}, {"reason": " "}, {"reason": 1}, {"reason": "x" * 501}):
+    for body in ({}, {"reason": " "}, {"reason": 1}, {"reason": "x" * 501}, {"reason": "a\0b"}):
         assert (await call(stage, "POST", path, json=body, status=400))["code"] == "bad-parameter"
     reason = {"reason": "a duplicate"}
     assert await call(stage, "POST", path, json=reason) == {"id": task, "discarded": True}

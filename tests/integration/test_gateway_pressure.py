@@ -17,7 +17,7 @@ import pytest
 from singlewindow.errors import Unavailable
 from singlewindow.gateway.connections import network_of
 from singlewindow.gateway.disk_watch import DiskFull, DiskWatch, free_bytes
-from singlewindow.gateway.in_flight import PLACES_WHEN_LATE, InFlight
+from singlewindow.gateway.in_flight import PART_WHEN_LATE, InFlight
 from singlewindow.gateway.loop_lag import LoopLag
 from singlewindow.gateway.parts import CONNECTIONS, IN_FLIGHT
 from tests.integration.gateway_stage import PATIENCE_SECONDS, GatewayStage, gateway_stage, order, until, xml_headers
@@ -87,12 +87,15 @@ async def test_a_refusal_at_the_turnstile_speaks_as_every_other(
             assert refused.headers["Cache-Control"] == "no-store"
 
 
-def test_while_the_loop_is_late_there_are_fewer_places() -> None:
+@pytest.mark.parametrize(("limit", "when_late"), [(512, 512 // PART_WHEN_LATE), (PART_WHEN_LATE, 1), (2, 1)])
+def test_while_the_loop_is_late_there_are_fewer_places_and_always_one(limit: int, when_late: int) -> None:
     lag = LoopLag()
-    in_flight = InFlight(4 * PLACES_WHEN_LATE, lag=lag)
+    in_flight = InFlight(limit, lag=lag)
     with ExitStack() as stack:
-        for _ in range(PLACES_WHEN_LATE):
+        for _ in range(when_late):
+            lag.seconds = 1.0
             stack.enter_context(in_flight.admit(uuid4()))
+        lag.seconds = 0.0
         assert in_flight.foresee("Bearer one") is None
         lag.seconds = 1.0
         assert in_flight.foresee("Bearer one") is not None

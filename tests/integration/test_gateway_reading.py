@@ -209,7 +209,10 @@ async def test_an_operator_registers_a_trader_whose_key_files_for_its_company(st
     assert (await stage.client.delete(f"/v1/keys/{key['key_id']}")).status == 204
 
 
-@pytest.mark.parametrize("body", ["[]", "{", '{"name": ""}', '{"name": 1}', '{"name": "x", "codes": "y"}'])
+@pytest.mark.parametrize(
+    "body",
+    ["[]", "{", '{"name": ""}', '{"name": 1}', '{"name": "x", "codes": "y"}', r'{"name": "x\u0000y", "codes": []}'],
+)
 async def test_an_unusable_registration_is_refused(stage: GatewayStage, body: str) -> None:
     response = await stage.client.post("/v1/traders", data=body, headers={"Content-Type": "application/json"})
     assert response.status == 400

@@ -119,6 +119,17 @@ async def test_ex_r02_another_declaration_under_the_number_of_an_earlier_message
     assert again["declarations"][0]["verdict"] == "received", "its LRN was not given back"
 
 
+async def test_a_refused_attempt_after_a_rejection_leaves_the_key_as_it_was(stage: GatewayStage) -> None:
+    taken = f"M{fresh()}"
+    await file(stage, numbered(declaration(f"L{fresh()}"), taken))
+    lrn, first = await declare(stage)
+    await tell(stage, first, "rejected")
+    status, answer = await file(stage, numbered(declaration(lrn), taken))
+    assert (status, rules(answer)) == (409, ["EX-R02"])
+    status, receipt = await file(stage, declaration(lrn))
+    assert (status, receipt["declarations"][0].get("supersedes")) == (202, first)
+
+
 async def test_ex_r02_an_amendment_under_the_number_of_its_declaration_is_a_conflict(stage: GatewayStage) -> None:
     number, lrn = f"M{fresh()}", f"L{fresh()}"
     await file(stage, numbered(declaration(lrn), number))

@@ -186,7 +186,7 @@ async def test_checkpoints_signed_while_hundreds_file_hold_for_the_finished_feed
     await until(lambda: is_sealed(stage, trader, 200))
     await asyncio.gather(*(sealer.stop() for sealer in sealers))
     leaves = [row["leaf"] for row in await stage.database.fetch("read_leaves", trader, 0, 200)]
-    for row in await stage.database.fetch("audit_checkpoints", trader):
+    for row in await stage.database.fetch("audit_heads", trader, 0, 1000):
         assert row["root"] == root_of(grow([], 0, leaves[: row["size"]]))
     assert await audit(stage, trader) == []
     for message_id, receipt in filed[::20]:
@@ -229,7 +229,7 @@ async def test_every_trader_has_a_tree_of_its_own(stage: LedgerStage, trader: UU
     await asyncio.gather(file_orders(stage, trader, 3), file_orders(stage, other, 4))
     assert await sealer.seal() == 2
     for owner, size in ((trader, 3), (other, 4)):
-        [checkpoint] = await stage.database.fetch("audit_checkpoints", owner)
+        [checkpoint] = await stage.database.fetch("audit_heads", owner, 0, 1000)
         signed = verify_checkpoint(checkpoint["signature"], stage.signer.public_key)
         assert (signed["trader"], signed["size"]) == (str(owner), size)
 
@@ -277,7 +277,7 @@ async def test_a_feed_with_a_gap_is_not_signed(stage: LedgerStage, trader: UUID,
     await file_orders(stage, trader, 3)
     await execute(stage, "DELETE FROM feed WHERE trader = $1 AND seq = 2", trader)
     await sealer.seal()
-    assert await stage.database.fetch("audit_checkpoints", trader) == []
+    assert await stage.database.fetch("audit_heads", trader, 0, 1000) == []
 
 
 async def test_over_http_the_proof_comes_with_the_first_checkpoint(database_url: str) -> None:
@@ -306,7 +306,7 @@ async def test_events_older_than_the_tree_are_sealed_by_their_ids(engines: Engin
         await database.open()
         await Sealer(database, signer, Clock()).seal()
         found = [one async for one in audit_feed(database, trader, signer.public_key)]
-        [checkpoint] = await database.fetch("audit_checkpoints", trader)
+        [checkpoint] = await database.fetch("audit_heads", trader, 0, 1000)
         await database.close()
     finally:
         await connection.execute("DROP DATABASE older WITH (FORCE)")

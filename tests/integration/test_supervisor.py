@@ -2,11 +2,13 @@ from __future__ import annotations
 
 import os
 import signal
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from singlewindow.engines import child
 from singlewindow.engines.child import Child
 from singlewindow.engines.supervisor import ChildFailedError, StopRequested, Supervisor, running
 from tests.integration.conftest import runs, wait_until
@@ -111,6 +113,39 @@ def test_each_child_writes_to_a_log_of_its_own(supervisor: Supervisor, tmp_path:
         supervisor.add(shell(name, f"echo I am {name}; touch {said}; sleep 600", ready=said))
     assert (tmp_path / "log" / "one.log").read_text() == "I am one\n"
     assert (tmp_path / "log" / "two.log").read_text() == "I am two\n"
+
+
+def test_the_log_of_a_child_that_runs_on_does_not_grow_for_ever(
+    supervisor: Supervisor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(child, "LOG_LIMIT_BYTES", 1000)
+    monkeypatch.setattr("singlewindow.engines.supervisor.TRIM_SECONDS", 0.0)
+    log, script = tmp_path / "log" / "chatty.log", "while :; do echo $((n=n+1)); sleep 0.001; done"
+    supervisor.add(shell("chatty", script))
+
+    def first_kept() -> set[str]:
+        kept = log.with_name("chatty.log.1")
+        if kept.exists():
+            seen.add(kept.read_text().partition("\n")[0])
+        return seen
+
+    def stop_when_emptied_twice() -> None:
+        try:
+            wait_until(lambda: len(first_kept()) > 1, "the log is emptied again")
+        finally:
+            supervisor.request_stop()
+
+    seen: set[str] = set()
+    watching = threading.Thread(target=stop_when_emptied_twice)
+    watching.start()
+    supervisor.run_until_stopped()
+    watching.join()
+    assert len(seen) > 1
+    assert runs(supervisor.pids()["chatty"])
+    written = log.read_bytes()
+    assert len(written) < 5000
+    assert b"\0" not in written
+    assert log.with_name("chatty.log.1").stat().st_mode == log.stat().st_mode
 
 
 def test_ctrl_c_ends_the_block_and_gives_the_signal_back(tmp_path: Path) -> None:

@@ -40,6 +40,18 @@ async def test_a_killed_child_is_replaced_and_the_message_still_judged(pool: Jud
     assert [problem.code for problem in judgement.units[0].problems] == ["xsd.length"]
 
 
+async def test_children_that_died_while_they_waited_cost_no_message_its_explanation(pool: JudgePool) -> None:
+    explained, _ = await asyncio.gather(pool.judge(INVALID), pool.judge(INVALID))
+    waiting = list(pool._idle)
+    assert len(waiting) == 2
+    for child in children():
+        os.kill(child, 9)
+    async with asyncio.timeout(10):
+        while any(child.alive for child in waiting):
+            await asyncio.sleep(0.01)
+    assert await pool.judge(INVALID) == explained
+
+
 async def test_a_message_that_outlives_every_child_is_refused(pool: JudgePool) -> None:
     hasty = JudgePool(wall_seconds=0.0)
     with pytest.raises(Refused) as caught:

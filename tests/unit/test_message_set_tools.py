@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import csv
 import shutil
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from singlewindow.errors import ConfigurationError
+from singlewindow.xsd import reloading
 from singlewindow.xsd.catalogue import BUILT_IN, load_catalogue
 from singlewindow.xsd.drafting import draft_set
 from singlewindow.xsd.examining import examine
@@ -143,3 +145,26 @@ async def test_a_set_dropped_in_while_running_is_found_beside_the_others(tmp_pat
         for known in (catalogue, in_child):
             assert examine(known, PERMIT) is not None
             assert examine(known, PERMIT.replace(b"urn:permit", b"urn:licence")) is not None
+
+
+async def test_a_file_that_vanishes_while_its_folder_is_looked_at_ends_no_looking(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source, sets = tmp_path / "source", tmp_path / "sets"
+    draft_set(sets / "permit", [write_schema(source)])
+    catalogue, changes = load_catalogue(sets), list[int]()
+    monkeypatch.setattr(reloading, "LOOK_SECONDS", 0.01)
+    looked: list[Path] = []
+
+    def vanish(folder: Path) -> reloading.Print:
+        looked.append(folder)
+        raise FileNotFoundError(folder / "permit.xsd~")
+
+    async with Reloader(catalogue, sets, lambda: noted(changes)), asyncio.timeout(20):
+        with monkeypatch.context() as vanishing:
+            vanishing.setattr(reloading, "take_print", vanish)
+            while len(looked) < 2:
+                await asyncio.sleep(0.01)
+        shutil.copyfile(write_schema(source, PORT), sets / "permit" / "permit.xsd")
+        while examine(catalogue, LONGER) is None:
+            await asyncio.sleep(0.01)

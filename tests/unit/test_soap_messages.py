@@ -55,7 +55,6 @@ from singlewindow.xsd.soap_requests import (
     read_fetch_request,
     read_status_request,
     read_submission,
-    write_record,
 )
 
 BOTH: list[SoapVersion] = ["1.1", "1.2"]
@@ -124,12 +123,6 @@ def test_a_submission_whose_header_names_another_call_is_refused() -> None:
     header = f"<s:Header><Correlation><callId>{uuid4()}</callId></Correlation></s:Header>"
     with pytest.raises(MalformedSoap, match="callId"):
         read_submission(open_envelope(envelope(submission(), header=header)))
-
-
-def test_the_record_of_a_request_names_the_original_by_its_hash() -> None:
-    record = write_record(etree.fromstring(envelope(submission())))
-    assert b64encode(ORIGINAL) not in record
-    assert f"<original>sha256:{hashlib.sha256(ORIGINAL).hexdigest()}</original>".encode() in record
 
 
 def test_a_status_request_and_a_fetch_request_are_read() -> None:

@@ -64,8 +64,9 @@ class Feed:
         return list(itertools.islice(self._issued, start, start + limit))
 
     async def wait(self, limit: int) -> list[tuple[int, Notice]]:
-        """The oldest undelivered notices, waiting for one."""
-        await self._filled.wait()
+        """The oldest undelivered notices, waiting for one; what was cleared before we came to look is none."""
+        while not self._undelivered:
+            await self._filled.wait()
         return list(itertools.islice(self._undelivered, limit))
 
     def settle(self, number: int) -> None:

@@ -27,7 +27,6 @@ _KINDS = ("zh", "hint", "hint.zh", "source")
 _PLACE = re.compile(r"\b(?:position|last)\s*\(")
 
 _TEXT = re.compile(r"'[^']*'|\"[^\"]*\"")
-_CALL = re.compile(r"([A-Za-z][\w.-]*(?::[\w.-]+)?)\s*\(")
 
 
 @dataclass(frozen=True, slots=True)
