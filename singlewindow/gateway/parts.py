@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
+from uuid import UUID
 
 from aiohttp import web
 
@@ -92,15 +93,20 @@ class PushReader(Protocol):
 class Judge(Protocol):
     """The one XML door as the gateway uses it."""
 
-    async def judge(self, body: bytes, *, editions: Sequence[str] = ()) -> Judgement:
-        """The verdict on a message. Raises a TraderMistake with `status` where the bytes cannot be judged at all."""
+    async def judge(self, body: bytes, *, editions: Sequence[str] = (), whose: UUID | None = None) -> Judgement:
+        """The verdict on a message that the trader `whose` sent.
+
+        Raises a TraderMistake with `status` where the bytes cannot be judged at all.
+        """
         ...
 
-    async def judge_json(self, body: bytes, *, editions: Sequence[str] = ()) -> tuple[Judgement, bytes]:
+    async def judge_json(
+        self, body: bytes, *, editions: Sequence[str] = (), whose: UUID | None = None
+    ) -> tuple[Judgement, bytes]:
         """The verdict on a message in JSON, and the XML it was judged as. Raises as `judge`."""
         ...
 
-    async def write_json(self, body: bytes, *, editions: Sequence[str] = ()) -> bytes:
+    async def write_json(self, body: bytes, *, editions: Sequence[str] = (), whose: UUID | None = None) -> bytes:
         """A message in JSON. Raises as `judge`."""
         ...
 
