@@ -31,6 +31,7 @@ from singlewindow.ledger.webhooks import Webhooks
 from singlewindow.messages.judgement import Judgement, ResponseUnit
 from singlewindow.messages.manifest import MessageSet
 from singlewindow.messages.rule import Rule
+from singlewindow.name_lookups import NameLookups
 from singlewindow.settings import Settings
 from singlewindow.xsd.reference_shelf import OpenedSet
 from singlewindow.xsd.soap_envelope import SoapVersion
@@ -166,6 +167,7 @@ CONNECTIONS = web.AppKey("connections", Connections)
 METRICS = web.AppKey("metrics", Metrics)
 SETTLEMENTS = web.AppKey("settlements", Settlements)
 STOPPING = web.AppKey("stopping", asyncio.Event)
+NAMES = web.AppKey("names", NameLookups)
 """Set once the process has been told to end: not ready any more, long waits are cut short."""
 
 TRADER = web.RequestKey("trader", Trader)
