@@ -37,6 +37,7 @@ from singlewindow.gateway.parts import (
     CONNECTIONS,
     IN_FLIGHT,
     METRICS,
+    NAMES,
     PARTS,
     SETTLEMENTS,
     STOPPING,
@@ -49,6 +50,7 @@ from singlewindow.gateway.problems import Handler, answer_problems
 from singlewindow.gateway.settlements import Settlements
 from singlewindow.gateway.turns import Turns
 from singlewindow.gateway.turnstile import behind_turnstile
+from singlewindow.name_lookups import NameLookups
 
 DRAIN_SECONDS = 20.0
 """How long filings may still run after the last connection has ended."""
@@ -146,6 +148,7 @@ def build_application(parts: GatewayParts) -> web.Application:
     application[PARTS] = parts
     application[METRICS] = Metrics()
     application[STOPPING] = asyncio.Event()
+    application[NAMES] = NameLookups()
     application[SETTLEMENTS] = Settlements(parts.bus, parts.reader.settled_among, application[STOPPING])
     _limit_intake(application, parts)
     application.cleanup_ctx.append(_drain)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from urllib.parse import unquote_to_bytes
 
@@ -67,12 +66,13 @@ def read_field(form: bytes) -> bytes:
 
 async def judge_delivery(parts: GatewayParts, trader: Trader, delivery: Delivery) -> Judged:
     """The verdict, with the trader's own severities. Raises a TraderMistake where the bytes cannot be judged."""
-    judged = await _judge(parts, delivery.body, delivery.editions, is_json=delivery.is_json)
+    judged = await _judge(parts, trader, delivery)
     raised = (*parts.sets[judged.judgement.message_set].raised, *trader.raised)
     return Judged(raise_warnings(note_transfer(judged.judgement, trader), raised), judged.derived)
 
 
-async def _judge(parts: GatewayParts, body: bytes, editions: Sequence[str], *, is_json: bool) -> Judged:
-    if is_json:
-        return Judged(*await parts.door.judge_json(body, editions=editions))
-    return Judged(await parts.door.judge(body, editions=editions))
+async def _judge(parts: GatewayParts, trader: Trader, delivery: Delivery) -> Judged:
+    body, editions = delivery.body, delivery.editions
+    if delivery.is_json:
+        return Judged(*await parts.door.judge_json(body, editions=editions, whose=trader.id))
+    return Judged(await parts.door.judge(body, editions=editions, whose=trader.id))

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
+from uuid import UUID
 
 from aiohttp import web
 
@@ -30,6 +31,7 @@ from singlewindow.ledger.webhooks import Webhooks
 from singlewindow.messages.judgement import Judgement, ResponseUnit
 from singlewindow.messages.manifest import MessageSet
 from singlewindow.messages.rule import Rule
+from singlewindow.name_lookups import NameLookups
 from singlewindow.settings import Settings
 from singlewindow.xsd.reference_shelf import OpenedSet
 from singlewindow.xsd.soap_envelope import SoapVersion
@@ -92,15 +94,20 @@ class PushReader(Protocol):
 class Judge(Protocol):
     """The one XML door as the gateway uses it."""
 
-    async def judge(self, body: bytes, *, editions: Sequence[str] = ()) -> Judgement:
-        """The verdict on a message. Raises a TraderMistake with `status` where the bytes cannot be judged at all."""
+    async def judge(self, body: bytes, *, editions: Sequence[str] = (), whose: UUID | None = None) -> Judgement:
+        """The verdict on a message that the trader `whose` sent.
+
+        Raises a TraderMistake with `status` where the bytes cannot be judged at all.
+        """
         ...
 
-    async def judge_json(self, body: bytes, *, editions: Sequence[str] = ()) -> tuple[Judgement, bytes]:
+    async def judge_json(
+        self, body: bytes, *, editions: Sequence[str] = (), whose: UUID | None = None
+    ) -> tuple[Judgement, bytes]:
         """The verdict on a message in JSON, and the XML it was judged as. Raises as `judge`."""
         ...
 
-    async def write_json(self, body: bytes, *, editions: Sequence[str] = ()) -> bytes:
+    async def write_json(self, body: bytes, *, editions: Sequence[str] = (), whose: UUID | None = None) -> bytes:
         """A message in JSON. Raises as `judge`."""
         ...
 
@@ -159,6 +166,7 @@ IN_FLIGHT = web.AppKey("in_flight", InFlight)
 CONNECTIONS = web.AppKey("connections", Connections)
 METRICS = web.AppKey("metrics", Metrics)
 SETTLEMENTS = web.AppKey("settlements", Settlements)
+NAMES = web.AppKey("names", NameLookups)
 STOPPING = web.AppKey("stopping", asyncio.Event)
 """Set once the process has been told to end: not ready any more, long waits are cut short."""
 

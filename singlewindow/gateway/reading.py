@@ -18,7 +18,7 @@ from singlewindow.gateway.answers import (
     read_time,
 )
 from singlewindow.gateway.negotiation import choose_form
-from singlewindow.gateway.parts import PARTS, TRADER, GatewayParts
+from singlewindow.gateway.parts import PARTS, TRADER
 from singlewindow.gateway.refusals import HttpRefusal, not_found
 from singlewindow.gateway.xml_view import write_receipt
 from singlewindow.ledger.reading import Document
@@ -67,17 +67,18 @@ async def show_document(request: web.Request) -> web.Response:
     if wanted not in DOCUMENT_FORMS:
         raise HttpRefusal(400, "bad-parameter", f"form is one of {', '.join(DOCUMENT_FORMS)}")
     found = _found(await request.app[PARTS].reader.document(request[TRADER].id, read_id(request)))
-    content, kind = await _in_form(request.app[PARTS], found, wanted)
+    content, kind = await _in_form(request, found, wanted)
     return answer_document(content, kind)
 
 
-async def _in_form(parts: GatewayParts, found: Document, wanted: str) -> tuple[bytes, str]:
+async def _in_form(request: web.Request, found: Document, wanted: str) -> tuple[bytes, str]:
     is_json = found.derived is not None
     if wanted == "xml" or (wanted == "original" and not is_json):
         return found.derived or found.content, "xml"
     if is_json:
         return found.content, "json"
-    return await parts.door.write_json(found.content, editions=(found.message_set,)), "json"
+    door, whose = request.app[PARTS].door, request[TRADER].id
+    return await door.write_json(found.content, editions=(found.message_set,), whose=whose), "json"
 
 
 async def show_exchanges(request: web.Request) -> web.Response:

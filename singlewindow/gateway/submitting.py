@@ -81,6 +81,9 @@ async def prepare(parts: GatewayParts, trader: Trader, delivery: Delivery, *, ke
 async def send_held(request: web.Request) -> web.Response:
     """POST /v1/declarations/{id}/send: let a held declaration go although documents are missing."""
     parts, trader, declaration = request.app[PARTS], request[TRADER].id, read_id(request)
+    # looked for before it is locked: a stranger must neither hold it up nor see by the time that there is one
+    if await parts.reader.declaration(trader, declaration) is None:
+        raise not_found()
     sent = await parts.tasks.send_held(trader, declaration)
     view = await parts.reader.declaration(trader, declaration)
     if view is None:

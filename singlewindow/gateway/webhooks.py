@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import re
-import socket
 from typing import Any
 
 from aiohttp import web
 
 from singlewindow.gateway.answers import answer_json, check_parameters, read_id, read_number, read_optional_id
 from singlewindow.gateway.objects import read_object
-from singlewindow.gateway.parts import PARTS, TRADER
+from singlewindow.gateway.parts import NAMES, PARTS, TRADER
 from singlewindow.gateway.refusals import HttpRefusal, not_found
 from singlewindow.ledger.deliveries import STATES
 from singlewindow.ledger.webhooks import LONGEST_OVERLAP_SECONDS, WebhookChange
 from singlewindow.messages.webhook_addresses import AddressRefused, check_address, is_public
+from singlewindow.name_lookups import NameLookups
 
 PAGE, MAX_PAGE = 50, 200
 LAST = 2**63 - 1
@@ -130,7 +130,7 @@ async def _read_fields(request: web.Request, known: set[str]) -> dict[str, Any]:
 async def _read_change(request: web.Request, stated: dict[str, Any]) -> WebhookChange:
     url, description, types, enabled = (stated.get(name) for name in ("url", "description", "types", "enabled"))
     if url is not None:
-        await _check_address(url, private=request.app[PARTS].settings.webhook_private_addresses)
+        await _check_address(request, url)
     if description is not None and (not isinstance(description, str) or len(description) > MAX_DESCRIPTION):
         raise _bad("description", f"must be a text of at most {MAX_DESCRIPTION} characters")
     if types is not None and not _are_types(types):
@@ -153,23 +153,24 @@ def _are_types(types: Any) -> bool:
     return all(isinstance(one, str) and _TYPE.fullmatch(one) for one in types)
 
 
-async def _check_address(url: Any, *, private: bool) -> None:
+async def _check_address(request: web.Request, url: Any) -> None:
     """Refuse what can be told now: how it is spelt, and what the name stands for today. Delivering asks again."""
     if not isinstance(url, str):
         raise _bad("url", "must be a text")
+    private = request.app[PARTS].settings.webhook_private_addresses
     parts = check_address(url, private=private)
     if private:
         return
-    addresses = await _resolve(parts.hostname or "")
+    addresses = await _resolve(request.app[NAMES], parts.hostname or "")
     if not all(is_public(address) for address in addresses):
         raise AddressRefused("the host does not stand for a public address")
 
 
-async def _resolve(host: str) -> list[str]:
+async def _resolve(names: NameLookups, host: str) -> list[str]:
     """The addresses of a name; none where it does not resolve now, which each delivery will find out anew."""
     try:
         async with asyncio.timeout(RESOLVE_SECONDS):
-            found = await asyncio.get_running_loop().getaddrinfo(host, None, type=socket.SOCK_STREAM)
+            found = await names.find(host)
     except (OSError, TimeoutError, UnicodeError):
         return []
     return [str(entry[4][0]) for entry in found]

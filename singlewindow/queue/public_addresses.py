@@ -13,6 +13,7 @@ import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
 
 from singlewindow.messages.webhook_addresses import is_public
+from singlewindow.name_lookups import NameLookups
 
 IDLE_SECONDS = 10.0
 """Shorter than any common server's own, so that a delivery seldom meets a connection that is being closed."""
@@ -20,6 +21,27 @@ IDLE_SECONDS = 10.0
 
 class NotPublic(OSError):
     """A connection that was not made, as its address is not a public one."""
+
+
+class SystemResolver(AbstractResolver):
+    """Asks the system, so that a name whose servers do not answer keeps nothing else waiting."""
+
+    def __init__(self) -> None:
+        self._lookups = NameLookups()
+
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
+    ) -> list[ResolveResult]:
+        """All addresses of a name. Raises OSError."""
+        found = await self._lookups.find(host, port, family)
+        flags = socket.AI_NUMERICHOST | socket.AI_NUMERICSERV
+        return [
+            ResolveResult(hostname=host, host=str(address[0]), port=port, family=kind, proto=protocol, flags=flags)
+            for kind, _, protocol, _, address in found
+        ]
+
+    async def close(self) -> None:
+        """Nothing is kept open."""
 
 
 class PublicResolver(AbstractResolver):
@@ -53,7 +75,7 @@ def open_public_socket(address: tuple[Any, Any, int, str, tuple[Any, ...]]) -> s
 
 def public_connector(*, private: bool = False, resolver: AbstractResolver | None = None) -> aiohttp.TCPConnector:
     """Connects to public addresses, asking for each anew; `private` allows every address. Needs a running loop."""
-    inner = resolver or aiohttp.ThreadedResolver()
+    inner = resolver or SystemResolver()
     return aiohttp.TCPConnector(
         limit=0,
         use_dns_cache=False,

@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
+from uuid import UUID
+from weakref import WeakValueDictionary
 
 import orjson
 import structlog
@@ -26,7 +28,8 @@ WAITING_SECONDS = 10.0
 """Time that a message may wait for a free child."""
 
 WARMING_SECONDS = 120.0
-CHILDREN = 2
+CHILDREN = 3
+"""One trader gets all but one of them: its messages may take half a minute each, and others' must not wait for that."""
 
 log = structlog.get_logger()
 
@@ -89,33 +92,39 @@ class JudgePool:
         self._idle: list[JudgeChild] = []
         self._generation = 0
         self._places = asyncio.Semaphore(children)
+        self._share = max(children - 1, 1)
+        self._shares: WeakValueDictionary[UUID | None, asyncio.Semaphore] = WeakValueDictionary()
         self._closed = False
 
-    async def judge(self, body: bytes, editions: Sequence[str] = ()) -> Judgement:
+    async def judge(self, body: bytes, editions: Sequence[str] = (), *, whose: UUID | None = None) -> Judgement:
         """The verdict on a message, explained; or with libxml2's errors alone, where explaining cost a child its life.
+
+        `whose` is the trader that sent it, who gets all children but one.
 
         Raises Refused (422 `too-complex` where both cost a child), Unavailable where none is free in time.
         """
-        return read_verdict(await self._judge("judge", body, editions))
+        return read_verdict(await self._judge("judge", body, editions, whose))
 
-    async def judge_json(self, body: bytes, editions: Sequence[str] = ()) -> tuple[Judgement, bytes]:
+    async def judge_json(
+        self, body: bytes, editions: Sequence[str] = (), *, whose: UUID | None = None
+    ) -> tuple[Judgement, bytes]:
         """The verdict on a message in JSON, and the XML that was judged. Raises as `judge`, and JsonRefused."""
-        answer = await self._judge("judge-json", body, editions)
+        answer = await self._judge("judge-json", body, editions, whose)
         return read_verdict(answer), answer["document"].encode()
 
-    async def write_json(self, body: bytes, editions: Sequence[str] = ()) -> bytes:
+    async def write_json(self, body: bytes, editions: Sequence[str] = (), *, whose: UUID | None = None) -> bytes:
         """A message in JSON. Raises as `judge`."""
-        answer = await self._judge("write-json", body, editions)
+        answer = await self._judge("write-json", body, editions, whose)
         if "refused" in answer:
             read_verdict(answer)
         return orjson.dumps(answer)
 
-    async def _judge(self, ask: str, body: bytes, editions: Sequence[str]) -> dict[str, Any]:
+    async def _judge(self, ask: str, body: bytes, editions: Sequence[str], whose: UUID | None) -> dict[str, Any]:
         for explained in (True, False):
             request = {"ask": ask, "editions": list(editions), "explained": explained}
             seconds = self._wall_seconds + len(body) / 1_000_000
             try:
-                return await self._ask([orjson.dumps(request), body], seconds=seconds)
+                return await self._ask([orjson.dumps(request), body], seconds=seconds, whose=whose)
             except ChildLost as lost:
                 log.warning("judging.child_lost", explained=explained, bytes=len(body), reason=lost.detail)
         raise Refused(422, "too-complex", "the message could not be judged within its budget; send several messages")
@@ -140,13 +149,10 @@ class JudgePool:
         while self._idle:
             await self._idle.pop().kill()
 
-    async def _ask(self, frames: list[bytes], *, seconds: float) -> dict[str, Any]:
-        await self._take_place()
-        try:
+    async def _ask(self, frames: list[bytes], *, seconds: float, whose: UUID | None = None) -> dict[str, Any]:
+        async with self._place(whose):
             child = self._pop_idle() or await self._start()
             return await self._ask_child(child, frames, seconds)
-        finally:
-            self._places.release()
 
     def _pop_idle(self) -> JudgeChild | None:
         """A child that waits. One that ended meanwhile (for want of memory, say) is no message's fault."""
@@ -169,12 +175,18 @@ class JudgePool:
             self._idle.append(child)
         return answer
 
-    async def _take_place(self) -> None:
-        try:
-            async with asyncio.timeout(WAITING_SECONDS):
-                await self._places.acquire()
-        except TimeoutError as error:
-            raise Unavailable("too many messages wait to be explained") from error
+    @asynccontextmanager
+    async def _place(self, whose: UUID | None) -> AsyncIterator[None]:
+        """A child's place for a trader's message: first within the trader's share, then among all."""
+        share = self._shares.setdefault(whose, asyncio.Semaphore(self._share))
+        async with AsyncExitStack() as held:
+            try:
+                async with asyncio.timeout(WAITING_SECONDS):
+                    await held.enter_async_context(share)
+                    await held.enter_async_context(self._places)
+            except TimeoutError as error:
+                raise Unavailable("too many messages wait to be explained") from error
+            yield
 
     async def _start(self) -> JudgeChild:
         package = str(Path(singlewindow.__file__).parent.parent)

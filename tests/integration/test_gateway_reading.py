@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import hashlib
 import json
 import re
 from collections.abc import AsyncIterator
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 import yaml
@@ -102,6 +103,14 @@ async def test_another_traders_id_is_as_unknown_as_one_that_never_was(stage: Gat
         answers.append((response.status, await response.read()))
     assert set(answers) == {answers[0]}
     assert answers[0][0] == 404
+
+
+async def test_a_stranger_neither_waits_for_a_declaration_nor_holds_it_up(stage: GatewayStage) -> None:
+    declaration = (await file_order(stage))["declarations"][0]["id"]
+    stranger = {"Authorization": f"Bearer {await stage.make_trader(*ORDER_CODES)}"}
+    async with stage.parts.tasks.deciding([UUID(declaration)]), asyncio.timeout(5.0):
+        response = await stage.client.post(f"/v1/declarations/{declaration}/send", headers=stranger)
+    assert response.status == 404
 
 
 async def test_every_guarded_route_refuses_a_request_without_a_key(stage: GatewayStage) -> None:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 import json
+import socket
+import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -436,6 +439,27 @@ async def test_without_the_operators_leave_only_public_addresses_are_registered(
     async with opened_stage(database_url) as stage:
         status, problem = await stage.call("POST", "/v1/webhooks", {"url": url})
         assert (status, problem["code"]) == (422, "webhook-address")
+
+
+async def test_names_that_do_not_answer_hold_nobody_else_up(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    let_go, system = threading.Event(), socket.getaddrinfo
+
+    def look_up(host: Any, *wanted: Any, **more: Any) -> Any:
+        if not str(host).endswith(".slow.example"):
+            return system(host, *wanted, **more)
+        let_go.wait(20)
+        raise socket.gaierror(socket.EAI_AGAIN, "no server answered")
+
+    monkeypatch.setattr(socket, "getaddrinfo", look_up)
+    async with opened_stage(database_url, webhook_private_addresses=False) as stage:
+        urls = [f"https://{number}.slow.example/" for number in range(40)]
+        flood = [asyncio.create_task(stage.call("POST", "/v1/webhooks", {"url": url})) for url in urls]
+        await asyncio.sleep(0.2)
+        response = await stage.gateway.submit(gzip.compress(order()), Content_Encoding="gzip")
+        assert response.status == 202
+        assert not any(one.done() for one in flood)
+        assert {status for status, _ in await asyncio.gather(*flood)} == {201, 409}
+        let_go.set()
 
 
 async def test_running_by_itself_it_delivers_at_a_wake_up_and_without_one(stage: Stage) -> None:

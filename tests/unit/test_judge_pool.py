@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import AsyncIterator
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 import pytest_asyncio
@@ -146,3 +147,21 @@ async def test_a_value_that_explodes_in_a_pattern_costs_a_child_and_is_judged_by
         await pool.close()
     assert judgement.truncated
     assert [problem.code for problem in judgement.units[0].problems] == ["xsd.value"]
+
+
+async def test_a_trader_whose_messages_keep_every_child_busy_keeps_nobody_else_waiting(tmp_path: Path) -> None:
+    (tmp_path / "message-set.toml").write_text(MANIFEST)
+    (tmp_path / "slow.xsd").write_text(SCHEMA)
+    pool, whose = JudgePool(tmp_path, wall_seconds=30.0), uuid4()
+    slow = b'<Slow xmlns="urn:slow">' + b"ab" * 40 + b"</Slow>"
+    flood = [asyncio.create_task(pool.judge(slow, whose=whose)) for _ in range(8)]
+    try:
+        await asyncio.sleep(0)
+        judgement = await pool.judge(b'<Slow xmlns="urn:slow">c</Slow>', whose=uuid4())
+        assert judgement.units[0].valid
+        assert not any(one.done() for one in flood)
+    finally:
+        for one in flood:
+            one.cancel()
+        await asyncio.gather(*flood, return_exceptions=True)
+        await pool.close()
