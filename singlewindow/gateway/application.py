@@ -39,17 +39,17 @@ from singlewindow.gateway.parts import (
     METRICS,
     NAMES,
     PARTS,
-    SETTLEMENTS,
     STOPPING,
     TRADER,
     TURNED_AWAY,
     TURNS,
+    WAITERS,
     GatewayParts,
 )
 from singlewindow.gateway.problems import Handler, answer_problems
-from singlewindow.gateway.settlements import Settlements
 from singlewindow.gateway.turns import Turns
 from singlewindow.gateway.turnstile import behind_turnstile
+from singlewindow.gateway.waiters import Waiters
 from singlewindow.name_lookups import NameLookups
 
 DRAIN_SECONDS = 20.0
@@ -149,7 +149,7 @@ def build_application(parts: GatewayParts) -> web.Application:
     application[METRICS] = Metrics()
     application[STOPPING] = asyncio.Event()
     application[NAMES] = NameLookups()
-    application[SETTLEMENTS] = Settlements(parts.bus, parts.reader.settled_among, application[STOPPING])
+    application[WAITERS] = Waiters(parts.bus, parts.reader.settled_among, application[STOPPING])
     _limit_intake(application, parts)
     application.cleanup_ctx.append(_drain)
     for route in ROUTES:

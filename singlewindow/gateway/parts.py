@@ -14,8 +14,8 @@ from singlewindow.gateway.bus import Bus
 from singlewindow.gateway.connections import Connections
 from singlewindow.gateway.in_flight import InFlight
 from singlewindow.gateway.metrics import Metrics
-from singlewindow.gateway.settlements import Settlements
 from singlewindow.gateway.turns import Turns
+from singlewindow.gateway.waiters import Waiters
 from singlewindow.ledger.agency_pulses import AgencyPulses
 from singlewindow.ledger.agency_state import AgencyStates
 from singlewindow.ledger.dead_letters import DeadLetters
@@ -165,7 +165,7 @@ TURNS = web.AppKey("turns", Turns)
 IN_FLIGHT = web.AppKey("in_flight", InFlight)
 CONNECTIONS = web.AppKey("connections", Connections)
 METRICS = web.AppKey("metrics", Metrics)
-SETTLEMENTS = web.AppKey("settlements", Settlements)
+WAITERS = web.AppKey("waiters", Waiters)
 NAMES = web.AppKey("names", NameLookups)
 STOPPING = web.AppKey("stopping", asyncio.Event)
 """Set once the process has been told to end: not ready any more, long waits are cut short."""

@@ -18,7 +18,7 @@ from singlewindow.gateway.negotiation import Form, preferred_form
 from singlewindow.gateway.refusals import HttpRefusal, MessageRefused
 from singlewindow.gateway.titles import title_of
 from singlewindow.gateway.xml_view import write_problem
-from singlewindow.ledger.intake import Refusal
+from singlewindow.ledger.submissions import Refusal
 from singlewindow.messages.judgement import MAX_ERRORS, Problem
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]

@@ -16,7 +16,7 @@ from singlewindow.gateway.refusals import HttpRefusal, not_found
 from singlewindow.gateway.verdicts import check_direction, find_foreign, refuse_untakable
 from singlewindow.gateway.waiting import await_settled, read_patience
 from singlewindow.gateway.xml_view import write_receipt
-from singlewindow.ledger.intake import Filed, Submission
+from singlewindow.ledger.submissions import Filed, Submission
 from singlewindow.ledger.traders import Trader
 
 MAX_IDEMPOTENCY_KEY = 255

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from aiohttp import web
 
-from singlewindow.gateway.parts import SETTLEMENTS
+from singlewindow.gateway.parts import WAITERS
 from singlewindow.ledger.reading import View
 
 MAX_WAIT_SECONDS = 30
@@ -25,4 +25,4 @@ def read_patience(request: web.Request) -> int | None:
 
 async def await_settled(request: web.Request, trader: UUID, message_id: UUID, *, seconds: float) -> list[View] | None:
     """The views of a trader's own message once all its declarations are settled; None when the time is over before."""
-    return await request.app[SETTLEMENTS].wait(trader, message_id, seconds=seconds)
+    return await request.app[WAITERS].wait(trader, message_id, seconds=seconds)

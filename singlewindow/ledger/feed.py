@@ -7,15 +7,13 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from uuid import UUID
 
 from singlewindow.ledger.database import Connection, query
+from singlewindow.ledger.submissions import Pending
 from singlewindow.messages.identifiers import IdentifierSource
 from singlewindow.messages.proofs import EventLeaf, canonical_json
-
-if TYPE_CHECKING:
-    from singlewindow.ledger.intake import Pending
 
 SALT_BYTES = 16
 

@@ -5,9 +5,8 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any, Self
+from typing import Self
 from uuid import UUID
 
 import structlog
@@ -16,12 +15,18 @@ from singlewindow import failpoints
 from singlewindow.errors import (
     OutcomeUnknown,
     SingleWindowError,
-    TraderMistake,
     Unavailable,
 )
 from singlewindow.ledger.database import Connection, Database, Transaction
 from singlewindow.ledger.doubtful_commit import find_committed
-from singlewindow.ledger.intake_transaction import IntakeTransaction, Outcome, Written
+from singlewindow.ledger.intake_transaction import IntakeTransaction, Written
+from singlewindow.ledger.submissions import (
+    Filed,
+    Pending,
+    RepeatInProgress,
+    Submission,
+    as_filed,
+)
 from singlewindow.ledger.traders import Traders
 from singlewindow.messages.filing import (
     Canonical,
@@ -31,7 +36,6 @@ from singlewindow.messages.filing import (
     target_key,
 )
 from singlewindow.messages.identifiers import Clock, IdentifierSource, hash_values
-from singlewindow.messages.judgement import Judgement, Problem
 from singlewindow.messages.manifest import MessageSet
 from singlewindow.messages.receipts import ReceiptSigner
 from singlewindow.messages.series import series_of
@@ -47,94 +51,6 @@ ANSWER_SECONDS = 4.5
 UNKNOWN = "the outcome of storing is unknown; retry with the same Idempotency-Key"
 
 log = structlog.get_logger()
-
-
-@dataclass(frozen=True, slots=True)
-class Submission:
-    """A judged message of an authenticated trader.
-
-    `company_problems` maps ordinals to their not-your-company error; `derived` is the XML that a message in JSON was
-    judged as and is forwarded as.
-    """
-
-    trader: UUID
-    message_set: str
-    root: str
-    body: bytes
-    judgement: Judgement
-    company_problems: Mapping[int, Problem] = field(default_factory=dict)
-    idempotency_key: str | None = None
-    environment: str = "sandbox"
-    derived: bytes | None = None
-
-
-@dataclass(slots=True, eq=False)
-class Pending:
-    """A submission on its way: its ids and hashes, and the future its sender waits on. Only itself is equal to it.
-
-    `deferred`: it wants a key that an earlier one in the queue wants too.
-    """
-
-    submission: Submission
-    message_id: UUID
-    sha256: bytes
-    received_at: datetime
-    idempotency_hash: bytes | None
-    units: list[FiledUnit]
-    targets: dict[UUID, bytes]
-    future: asyncio.Future[Outcome]
-    deferred: bool = False
-
-    @property
-    def derived_sha256(self) -> bytes | None:
-        """The hash of the XML that JSON was judged as, None for a message in XML."""
-        derived = self.submission.derived
-        return None if derived is None else hashlib.sha256(derived).digest()
-
-    @property
-    def wanted_keys(self) -> set[bytes]:
-        """The business keys and the idempotency key that it wants for itself."""
-        keys = {unit.key_hash for unit in self.units if unit.verdict != "invalid"}
-        if self.idempotency_hash is not None:
-            keys.add(self.submission.trader.bytes + self.idempotency_hash)
-        return keys
-
-
-@dataclass(frozen=True, slots=True)
-class Filed:
-    """What was stored (or had been, when `replayed`): the receipt's bytes and the ids of what was received.
-
-    `verdicts` has one for each declaration, none where nothing was decided anew.
-    """
-
-    message_id: UUID
-    receipt: bytes
-    replayed: bool
-    declaration_ids: tuple[UUID, ...]
-    verdicts: tuple[str, ...]
-
-
-class Refusal(TraderMistake):
-    """Nothing of the message can be taken; nothing was stored. `entries` has a line per declaration."""
-
-    def __init__(self, status: int, code: str, detail: str, entries: list[dict[str, Any]]) -> None:
-        super().__init__(detail)
-        self.status, self.code, self.entries = status, code, entries
-
-
-class KeyReused(TraderMistake):
-    """The Idempotency-Key was used before with other bytes."""
-
-    code = "key-reused"
-    status = 422
-
-
-class RepeatInProgress(TraderMistake):
-    """The same key is being filed by another request; ask again after `retry_after_seconds`."""
-
-    code = "in-progress"
-    status = 409
-    retry_after_seconds = 1
 
 
 class Intake:
@@ -186,7 +102,7 @@ class Intake:
         self._wake.set()
         giving_up = asyncio.get_running_loop().call_later(ANSWER_SECONDS, self._give_up, pending)
         try:
-            return _as_filed(await pending.future, pending)
+            return as_filed(await pending.future, pending)
         finally:
             giving_up.cancel()
 
@@ -356,16 +272,3 @@ def _fail(batch: list[Pending], error: Exception) -> None:
     for pending in batch:
         if not pending.future.done():
             pending.future.set_exception(error)
-
-
-def _as_filed(outcome: Outcome, pending: Pending) -> Filed:
-    if outcome.key_reused:
-        raise KeyReused("this Idempotency-Key was used before with another body; use a new key")
-    if outcome.refusal is not None:
-        status, code, detail = outcome.refusal
-        raise Refusal(status, code, detail, outcome.entries)
-    if outcome.replayed:
-        return Filed(outcome.message_id, outcome.receipt, replayed=True, declaration_ids=(), verdicts=())
-    ids = tuple(unit.id for unit in pending.units if unit.verdict in {"received", "saved"})
-    verdicts = tuple(unit.verdict for unit in pending.units)
-    return Filed(outcome.message_id, outcome.receipt, replayed=False, declaration_ids=ids, verdicts=verdicts)

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from singlewindow.ledger.database import json_text
 from singlewindow.ledger.dossiers import columns
 from singlewindow.ledger.split_documents import JOIN
+from singlewindow.ledger.submissions import Pending
 from singlewindow.messages.filing import FiledUnit
 from singlewindow.messages.identifiers import hash_search
 from singlewindow.messages.manifest import MessageSet, Root
 
-if TYPE_CHECKING:
-    from singlewindow.ledger.intake import Pending
-
-Kept = Sequence[tuple["Pending", FiledUnit]]
+Kept = Sequence[tuple[Pending, FiledUnit]]
 Columns = list[list[Any]]
 
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, replace
+from typing import Any
 from uuid import UUID
 
 from singlewindow.ledger.database import Connection, Record, query
@@ -25,31 +25,17 @@ from singlewindow.ledger.ledger_rules import (
     refuse_broken,
 )
 from singlewindow.ledger.split_documents import warn_of_gaps
+from singlewindow.ledger.submissions import Outcome, Pending
 from singlewindow.ledger.versions import find_targets, refuse_older, refuse_older_changes
 from singlewindow.messages.filing import FiledUnit, Occupant, judge_against
 from singlewindow.messages.identifiers import IdentifierSource
 from singlewindow.messages.manifest import MessageSet
 from singlewindow.messages.receipts import ReceiptSigner, declaration_entry
 
-if TYPE_CHECKING:
-    from singlewindow.ledger.intake import Pending
-
 CONFLICT = "another declaration with other content stands under this key"
 """What a set without a rule for it says."""
 
 NONE_TAKEN = "none of the declarations can be taken"
-
-
-@dataclass(slots=True)
-class Outcome:
-    """What became of one message of the batch; exactly one of receipt, refusal and key_reused speaks."""
-
-    message_id: UUID
-    receipt: bytes = b""
-    replayed: bool = False
-    key_reused: bool = False
-    refusal: tuple[int, str, str] | None = None
-    entries: list[dict[str, Any]] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)

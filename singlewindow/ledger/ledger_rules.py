@@ -7,19 +7,17 @@ same trader's declarations count: nobody learns from an answer what another one 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 from uuid import UUID
 
 from singlewindow.ledger.database import Connection, query
 from singlewindow.ledger.dossiers import columns
 from singlewindow.ledger.filing_keys import give_back_keys
+from singlewindow.ledger.submissions import Pending
 from singlewindow.messages.filing import FiledUnit
 from singlewindow.messages.ledger_rules import MESSAGE_NUMBER, Target, judge_named, message_number
 from singlewindow.messages.lifecycle import FREE_KEY
 from singlewindow.messages.manifest import MessageSet
-
-if TYPE_CHECKING:
-    from singlewindow.ledger.intake import Pending
 
 Sets = Mapping[str, MessageSet]
 Known = dict[tuple[bytes, UUID], Target]

@@ -4,17 +4,14 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
 from uuid import UUID
 
 from singlewindow.ledger.database import Connection, Record, query
+from singlewindow.ledger.submissions import Pending
 from singlewindow.messages.dossier import Dossier
 from singlewindow.messages.manifest import MessageSet
 from singlewindow.messages.rule import Rule
 from singlewindow.messages.series import COUNT, Series, is_complete, read_number, series_problems
-
-if TYPE_CHECKING:
-    from singlewindow.ledger.intake import Pending
 
 JOIN = "series"
 """The name of the join key that all parts of one document share."""

@@ -7,12 +7,12 @@ Only the same trader's versions of a declaration are compared, and only where it
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
 from uuid import UUID
 
 from singlewindow.ledger.database import Connection, query
 from singlewindow.ledger.dossiers import columns
 from singlewindow.ledger.filing_keys import give_back_keys
+from singlewindow.ledger.submissions import Pending
 from singlewindow.messages.filing import FiledUnit, is_older
 from singlewindow.messages.identifiers import hash_search
 from singlewindow.messages.judgement import Problem, Unit
@@ -20,9 +20,6 @@ from singlewindow.messages.ledger_rules import older_message
 from singlewindow.messages.manifest import MessageSet
 from singlewindow.messages.matching import UNKNOWN_TARGET, UNKNOWN_TARGET_TEXT, UNKNOWN_TARGET_TEXT_ZH
 from singlewindow.messages.rule import Rule
-
-if TYPE_CHECKING:
-    from singlewindow.ledger.intake import Pending
 
 
 async def find_targets(connection: Connection, batch: Sequence[Pending], sets: Mapping[str, MessageSet]) -> None:

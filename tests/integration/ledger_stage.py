@@ -13,9 +13,10 @@ from uuid import UUID
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from singlewindow.ledger.database import Database
-from singlewindow.ledger.intake import Filed, Intake, Submission
+from singlewindow.ledger.intake import Intake
 from singlewindow.ledger.migrating import migrate
 from singlewindow.ledger.reading import Reader
+from singlewindow.ledger.submissions import Filed, Submission
 from singlewindow.ledger.tasks import Tasks, Word
 from singlewindow.ledger.traders import Traders
 from singlewindow.messages.identifiers import Clock, IdentifierSource

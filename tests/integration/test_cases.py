@@ -9,7 +9,7 @@ from uuid import UUID
 
 import pytest
 
-from singlewindow.ledger.intake import Refusal
+from singlewindow.ledger.submissions import Refusal
 from singlewindow.ledger.tasks import Word
 from singlewindow.messages.judgement import ResponseUnit
 from tests.integration.ledger_stage import LedgerStage, ledger_stage, unit

@@ -15,7 +15,7 @@ import pytest
 import trustme
 
 from singlewindow.adapters.declared.adapter import DeclaredAdapter
-from singlewindow.ledger.intake import Submission
+from singlewindow.ledger.submissions import Submission
 from singlewindow.messages.judgement import ResponseUnit
 from singlewindow.queue.dispatching import AgencyDispatcher
 from singlewindow.queue.pulling import Puller

@@ -10,7 +10,7 @@ from uuid import UUID
 import pytest
 
 from singlewindow.errors import SingleWindowError
-from singlewindow.ledger.intake import KeyReused, Refusal
+from singlewindow.ledger.submissions import KeyReused, Refusal
 from tests.integration.ledger_stage import LedgerStage, ledger_stage, unit
 
 

@@ -11,8 +11,8 @@ from uuid import UUID
 
 import pytest
 
-from singlewindow.ledger.intake import Submission
 from singlewindow.ledger.outcomes import Word
+from singlewindow.ledger.submissions import Submission
 from singlewindow.messages.check_digits import mrn_check_digit
 from singlewindow.messages.judgement import ResponseUnit
 from tests.end_to_end.documents import fresh, sample, set_text

@@ -11,8 +11,8 @@ from uuid import UUID
 
 import pytest
 
-from singlewindow.ledger.intake import Refusal
 from singlewindow.ledger.outcomes import Word
+from singlewindow.ledger.submissions import Refusal
 from singlewindow.messages.judgement import ResponseUnit
 from tests.end_to_end.documents import Parcel, consolidation, fresh, set_text
 from tests.integration.gateway_stage import ORDER_CODES, GatewayStage, gateway_stage, order

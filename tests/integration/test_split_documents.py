@@ -11,7 +11,7 @@ from uuid import UUID
 
 import pytest
 
-from singlewindow.ledger.intake import Filed, Refusal
+from singlewindow.ledger.submissions import Filed, Refusal
 from singlewindow.messages.judgement import Unit
 from tests.integration.ledger_stage import PARCELS, LedgerStage, ledger_stage, unit
 

@@ -8,7 +8,7 @@ from uuid import UUID
 
 import pytest
 
-from singlewindow.ledger.intake import Filed, Refusal
+from singlewindow.ledger.submissions import Filed, Refusal
 from tests.integration.ledger_stage import LedgerStage, ledger_stage, unit
 
 NOON, ONE, TWO = "20260101120000", "20260101130000", "20260101140000"

@@ -26,7 +26,7 @@ Look = Callable[[Sequence[UUID]], Awaitable[Mapping[UUID, list[View]]]]
 log = structlog.get_logger()
 
 
-class Settlements:
+class Waiters:
     """What a process knows of those who wait in it. It looks while somebody waits, at news or four times a second."""
 
     def __init__(self, bus: Bus, look: Look, stopping: asyncio.Event) -> None:
@@ -61,7 +61,7 @@ class Settlements:
     def _begin_to_watch(self) -> None:
         self._news.ring()
         if self._watch is None or self._watch.done():
-            self._watch = asyncio.create_task(self._watch_while_awaited(), name="settlements")
+            self._watch = asyncio.create_task(self._watch_while_awaited(), name="waiters")
             self._watch.add_done_callback(_report)
 
     async def _watch_while_awaited(self) -> None:
@@ -94,4 +94,4 @@ class Settlements:
 def _report(watch: asyncio.Task[None]) -> None:
     """It ends when nobody waits; an error is shown, since the waiters would only see their time run out."""
     if not watch.cancelled() and (error := watch.exception()) is not None:
-        log.error("settlements.failed", error=repr(error))
+        log.error("waiters.failed", error=repr(error))

@@ -9,7 +9,7 @@ from uuid import UUID, uuid4
 
 from singlewindow.errors import Unavailable
 from singlewindow.gateway.bus import Bus
-from singlewindow.gateway.settlements import Settlements
+from singlewindow.gateway.waiters import Waiters
 
 PATIENCE_SECONDS = 10
 WAITERS = 500
@@ -31,9 +31,9 @@ class Office:
 
 async def test_many_waiters_cost_as_many_looks_as_one_and_are_answered_at_the_news() -> None:
     office, bus, trader = Office(), Bus(None), uuid4()
-    settlements = Settlements(bus, office.look, asyncio.Event())
+    waiters = Waiters(bus, office.look, asyncio.Event())
     messages = [uuid4() for _ in range(WAITERS)]
-    waiting = [asyncio.create_task(settlements.wait(trader, one, seconds=PATIENCE_SECONDS)) for one in messages]
+    waiting = [asyncio.create_task(waiters.wait(trader, one, seconds=PATIENCE_SECONDS)) for one in messages]
     await asyncio.sleep(0)
     assert bus.waiters == WAITERS
     office.settled = set(messages)
@@ -47,10 +47,10 @@ async def test_many_waiters_cost_as_many_looks_as_one_and_are_answered_at_the_ne
 
 async def test_who_is_not_settled_waits_on_and_two_may_wait_for_the_same() -> None:
     office, bus, trader = Office(), Bus(None), uuid4()
-    settlements = Settlements(bus, office.look, asyncio.Event())
+    waiters = Waiters(bus, office.look, asyncio.Event())
     message, other = uuid4(), uuid4()
-    pair = [asyncio.create_task(settlements.wait(trader, message, seconds=PATIENCE_SECONDS)) for _ in range(2)]
-    late = asyncio.create_task(settlements.wait(trader, other, seconds=PATIENCE_SECONDS))
+    pair = [asyncio.create_task(waiters.wait(trader, message, seconds=PATIENCE_SECONDS)) for _ in range(2)]
+    late = asyncio.create_task(waiters.wait(trader, other, seconds=PATIENCE_SECONDS))
     office.settled = {message}
     await asyncio.gather(*pair)
     assert not late.done()
@@ -62,8 +62,8 @@ async def test_who_is_not_settled_waits_on_and_two_may_wait_for_the_same() -> No
 async def test_a_ledger_that_is_away_only_means_not_yet() -> None:
     office, bus, trader, message = Office(), Bus(None), uuid4(), uuid4()
     office.away, office.settled = True, {message}
-    settlements = Settlements(bus, office.look, asyncio.Event())
-    waiting = asyncio.create_task(settlements.wait(trader, message, seconds=PATIENCE_SECONDS))
+    waiters = Waiters(bus, office.look, asyncio.Event())
+    waiting = asyncio.create_task(waiters.wait(trader, message, seconds=PATIENCE_SECONDS))
     while office.looks < 2:
         await asyncio.sleep(0.01)
     assert not waiting.done()
@@ -73,8 +73,8 @@ async def test_a_ledger_that_is_away_only_means_not_yet() -> None:
 
 async def test_time_is_over_and_nobody_is_left_to_look_for() -> None:
     office, bus = Office(), Bus(None)
-    settlements = Settlements(bus, office.look, asyncio.Event())
-    assert await settlements.wait(uuid4(), uuid4(), seconds=0.05) is None
+    waiters = Waiters(bus, office.look, asyncio.Event())
+    assert await waiters.wait(uuid4(), uuid4(), seconds=0.05) is None
     assert bus.waiters == 0
     looks = office.looks
     await asyncio.sleep(0.6)
@@ -83,8 +83,8 @@ async def test_time_is_over_and_nobody_is_left_to_look_for() -> None:
 
 async def test_the_end_of_the_process_ends_all_waits() -> None:
     office, bus, stopping = Office(), Bus(None), asyncio.Event()
-    settlements = Settlements(bus, office.look, stopping)
-    waiting = asyncio.create_task(settlements.wait(uuid4(), uuid4(), seconds=2 * PATIENCE_SECONDS))
+    waiters = Waiters(bus, office.look, stopping)
+    waiting = asyncio.create_task(waiters.wait(uuid4(), uuid4(), seconds=2 * PATIENCE_SECONDS))
     await asyncio.sleep(0.01)
     stopping.set()
     assert await asyncio.wait_for(waiting, PATIENCE_SECONDS) is None
@@ -93,5 +93,5 @@ async def test_the_end_of_the_process_ends_all_waits() -> None:
 async def test_without_patience_one_look_tells_what_is_settled_already() -> None:
     office, message = Office(), uuid4()
     office.settled = {message}
-    settlements = Settlements(Bus(None), office.look, asyncio.Event())
-    assert await settlements.wait(uuid4(), message, seconds=0)
+    waiters = Waiters(Bus(None), office.look, asyncio.Event())
+    assert await waiters.wait(uuid4(), message, seconds=0)
