@@ -70,6 +70,12 @@ def test_the_authoritys_time_is_told_in_utc(catalogue: Catalogue) -> None:
     assert read(catalogue, inventory_return("2", returnTime="yesterday")).time is None
 
 
+@pytest.mark.parametrize("time", ["00010101000000000", "00010101000000"])
+def test_a_time_that_in_utc_is_before_the_first_year_is_none(time: str, catalogue: Catalogue) -> None:
+    said = read(catalogue, inventory_return("120", returnTime=time))
+    assert (said.state, said.time) == ("registered", None)
+
+
 def test_an_inventory_number_before_acceptance_is_a_filler(catalogue: Catalogue) -> None:
     assert read(catalogue, inventory_return("120")).numbers == {"preNo": "P1"}
     assert read(catalogue, inventory_return("399")).numbers == {"preNo": "P1", "invtNo": FILLER}
