@@ -14,6 +14,7 @@ from singlewindow.messages.judgement import Detail
 
 FILE = "lists/return_code.toml"
 _SECOND_CODE = re.compile(r"\[\s*Code\s*[:：]\s*(-?\w+)\s*[;；]\s*Desc\s*[:：]([^\]]*)\]")
+_NUMBER = re.compile(r"-?[0-9]{1,18}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +28,7 @@ class AuthorityCodes:
         """The English and Chinese meaning of a code, or None."""
         if code in self.single:
             return self.single[code]
-        if not code.lstrip("-").isdigit():
+        if not _NUMBER.fullmatch(code):
             return None
         number = abs(int(code))
         return next(((en, zh) for first, last, en, zh in self.bands if first <= number <= last), None)

@@ -115,10 +115,13 @@ def _time(text: str, message_set: MessageSet) -> str | None:
     """The authority's own time as ISO 8601 in UTC with microseconds, so that texts compare as times do."""
     try:
         moment = _ceb_time(text, message_set) if message_set.time_format == "ceb" else datetime.fromisoformat(text)
-    except ValueError:
+        zoned = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+        return zoned.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+    except (
+        ValueError,
+        OverflowError,
+    ):  # 00010101000000 says that there is none, and is no time in UTC
         return None
-    zoned = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-    return zoned.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 
 def _ceb_time(text: str, message_set: MessageSet) -> datetime:

@@ -8,12 +8,15 @@ from copy import deepcopy
 from lxml import etree
 
 from singlewindow.xsd.parser import Element
-from singlewindow.xsd.soap_envelope import VERSIONS
+from singlewindow.xsd.soap_envelope import VERSIONS, MalformedSoap
 from singlewindow.xsd.wsdl_bindings import Encoding
 
 XSI_TYPE = "{http://www.w3.org/2001/XMLSchema-instance}type"
 MOST_REFERENCES = 1000
-"""References resolved in one reply; a reply that repeats itself by reference must not grow without bounds."""
+"""References resolved in one reply, so that a circle ends."""
+
+MOST_REPEATED_BYTES = 4_000_000
+"""What is put in for references altogether: ten that each hold ten that each hold ten grow to anything."""
 
 
 def mark_encoded(envelope: Element, encoding: Encoding, types: Mapping[str, tuple[str, str]]) -> None:
@@ -41,18 +44,22 @@ def _set_type(part: Element, namespace: str, name: str) -> None:
 def resolve_references(body: Element) -> None:
     """Put what `href="#id"` points to in its place, in a reply's Body; a reference to nothing stays as it is.
 
-    References are followed one level at a time and at most MOST_REFERENCES of them, so that a circle ends.
+    References are followed one level at a time and at most MOST_REFERENCES of them. Raises MalformedSoap for a reply
+    that repeats itself beyond MOST_REPEATED_BYTES.
     """
     targets = {one.get("id"): one for one in body.iterfind("*[@id]")}
     if not targets:
         return
-    waiting, resolved = list(body.iterfind(".//*[@href]")), 0
+    waiting, resolved, repeated = list(body.iterfind(".//*[@href]")), 0, 0
     while waiting and resolved < MOST_REFERENCES:
         reference = waiting.pop()
         target = targets.get((reference.get("href") or "").removeprefix("#"))
         if target is None or target is reference or _encloses(target, reference):
             continue
         resolved += 1
+        repeated += len(etree.tostring(target, with_tail=False))
+        if repeated > MOST_REPEATED_BYTES:
+            raise MalformedSoap(f"its references repeat more than {MOST_REPEATED_BYTES} bytes")
         del reference.attrib["href"]
         reference.text = target.text
         copies = [deepcopy(child) for child in target]

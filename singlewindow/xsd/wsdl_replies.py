@@ -4,7 +4,6 @@ by the one XML door.
 
 from __future__ import annotations
 
-import binascii
 import zlib
 from base64 import b64decode
 from dataclasses import dataclass
@@ -87,7 +86,7 @@ def unpack(text: str, form: PayloadForm) -> bytes:
     try:
         content = text.encode() if form in {"xml", "text"} else b64decode("".join(text.split()), validate=True)
         return _unzip(content) if form == "gzip+base64" else content
-    except (binascii.Error, zlib.error) as error:
+    except (ValueError, zlib.error) as error:  # binascii.Error is one, and so is what other than ASCII raises
         raise MalformedSoap(f"the document within the reply cannot be unpacked: {error}") from error
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import email
 import email.policy
 import shutil
+import tracemalloc
 from base64 import b64encode
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
@@ -229,3 +230,13 @@ def test_a_place_that_is_not_base64_takes_no_attachment(tmp_path: Path) -> None:
     path.write_text(path.read_text("utf-8").replace('body = "gzip+base64"', 'body = "mtom"'), "utf-8")
     with pytest.raises(ConfigurationError, match="mtom"):
         DeclaredAdapter(tmp_path / "fiscal", agencies_url="http://127.0.0.1:9")
+
+
+def test_a_part_of_white_space_costs_no_more_than_its_size() -> None:
+    body = related("<a/>", ("p", b"AA " * 500_000), encoding="base64")
+    tracemalloc.start()
+    try:
+        open_mtom(body, TYPE)
+        assert tracemalloc.get_traced_memory()[1] < 6 * len(body)
+    finally:
+        tracemalloc.stop()

@@ -152,6 +152,11 @@ def test_times_compare_as_texts_whatever_their_zone_and_form() -> None:
     assert _time("soon") is None
 
 
+@pytest.mark.parametrize("text", ["0001-01-01T00:00:00+08:00", "9999-12-31T23:59:59-08:00"])
+def test_a_time_that_in_utc_is_outside_the_calendar_is_none(text: str) -> None:
+    assert _time(text) is None
+
+
 def test_an_encoded_reply_names_its_types() -> None:
     service = ServiceDescription.read(AGENCIES / "revenue" / "revenue.wsdl")
     values = {"decision": {"code": 0, "reason": "words", "entry": "E-1"}}

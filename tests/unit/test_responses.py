@@ -60,6 +60,12 @@ def test_an_authoritys_status_is_our_state_or_a_retry_or_recorded_only(
     assert (said.code, said.state) == (status, state)
 
 
+@pytest.mark.parametrize("status", ["--01001", "²²", "9" * 5000, "-", "١٢٠"])
+def test_a_status_that_only_looks_like_a_number_is_recorded(status: str, catalogue: Catalogue) -> None:
+    said = read(catalogue, inventory_return(status, f"[Code:{status.lstrip('-')};Desc:x]"))
+    assert (said.code, said.state) == (status, None)
+
+
 @pytest.mark.parametrize("info", ["清单数据已存在", "重复发送"])
 def test_a_repeat_that_the_authority_knows_already_changes_nothing(info: str, catalogue: Catalogue) -> None:
     assert read(catalogue, inventory_return("-601001", info)).state is None
@@ -68,6 +74,12 @@ def test_a_repeat_that_the_authority_knows_already_changes_nothing(info: str, ca
 def test_the_authoritys_time_is_told_in_utc(catalogue: Catalogue) -> None:
     assert read(catalogue, inventory_return("2")).time == "2018-05-07T07:30:01.001000Z"
     assert read(catalogue, inventory_return("2", returnTime="yesterday")).time is None
+
+
+@pytest.mark.parametrize("time", ["00010101000000000", "00010101000000"])
+def test_a_time_that_in_utc_is_before_the_first_year_is_none(time: str, catalogue: Catalogue) -> None:
+    said = read(catalogue, inventory_return("120", returnTime=time))
+    assert (said.state, said.time) == ("registered", None)
 
 
 def test_an_inventory_number_before_acceptance_is_a_filler(catalogue: Catalogue) -> None:

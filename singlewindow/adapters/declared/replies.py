@@ -227,7 +227,7 @@ def _time(text: str) -> str | None:
         text = f"{text[:8]}T{text[8:14]}.{text[14:] or '0'}"
     try:
         moment = datetime.fromisoformat(text)
-    except ValueError:
+        zoned = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+        return zoned.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+    except (ValueError, OverflowError):  # 0001-01-01T00:00:00+08:00 is in UTC of a year before the first
         return None
-    zoned = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-    return zoned.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
