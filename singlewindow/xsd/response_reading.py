@@ -117,10 +117,7 @@ def _time(text: str, message_set: MessageSet) -> str | None:
         moment = _ceb_time(text, message_set) if message_set.time_format == "ceb" else datetime.fromisoformat(text)
         zoned = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
         return zoned.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
-    except (
-        ValueError,
-        OverflowError,
-    ):  # 00010101000000 says that there is none, and is no time in UTC
+    except (ValueError, OverflowError):  # 00010101000000 says that there is none, and is no time in UTC
         return None
 
 
