@@ -25,6 +25,7 @@ from singlewindow.gateway import (
     submitting,
     validating,
     webhooks,
+    welcome,
 )
 from singlewindow.gateway.authentication import require_scope
 from singlewindow.gateway.backlog import Backlog
@@ -79,6 +80,7 @@ class Route:
 
 
 ROUTES = (
+    Route("GET", "/", welcome.show_welcome),
     Route("POST", "/v1/declarations", submitting.submit, "submit", limited=True),
     Route("POST", "/v1/validations", validating.validate, "submit", limited=True),
     Route("POST", "/v1/declarations/{id}/send", submitting.send_held, "submit"),

@@ -16,12 +16,12 @@ from aiohttp import web
 
 from singlewindow.gateway import reference_json, reference_pages
 from singlewindow.gateway.answers import answer_json
-from singlewindow.gateway.error_pages import PAGE_POLICY
-from singlewindow.gateway.languages import Language, language_headers, preferred_language
+from singlewindow.gateway.languages import Language, preferred_language
 from singlewindow.gateway.negotiation import prefers_page
 from singlewindow.gateway.parts import PARTS
 from singlewindow.gateway.refusals import not_found
 from singlewindow.gateway.set_files import build_archive, read_file
+from singlewindow.gateway.templates import answer_page
 from singlewindow.messages.manifest import MessageSet
 from singlewindow.xsd.reference_shelf import OpenedSet
 
@@ -119,8 +119,7 @@ async def _answer(
     if not prefers_page(request):
         return answer_json(await asyncio.to_thread(describe), headers={"Vary": "Accept"})
     language = preferred_language(request)
-    headers = language_headers(language) | {"Content-Security-Policy": PAGE_POLICY}
-    return web.Response(text=await asyncio.to_thread(render, language), content_type="text/html", headers=headers)
+    return answer_page(await asyncio.to_thread(render, language), language)
 
 
 def _find(request: web.Request) -> MessageSet:

@@ -1,25 +1,17 @@
-"""A page for every error code, in English or Chinese: what it means, how to mend it, where the rule comes from.
-
-The pages need no script, image or font from anywhere; `PAGE_POLICY` is all that a browser must allow them.
-"""
+"""A page for every error code, in English or Chinese: what it means, how to mend it, where the rule comes from."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from functools import cache
-
-from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from singlewindow.gateway.languages import Language
 from singlewindow.gateway.page_words import FAMILIES, GROUPS, WORDS
+from singlewindow.gateway.templates import page_templates
 from singlewindow.gateway.titles import PROBLEM_CODES
 from singlewindow.messages.rule import Rule
 from singlewindow.xsd.error_codes import EXPLANATIONS
-
-PAGE_POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; frame-ancestors 'none'"
-"""The Content-Security-Policy of every page."""
 
 FindRule = Callable[[str], Rule | None]
 """The rule of an id (`CEB-R12`), or None."""
@@ -57,19 +49,13 @@ def render_error_page(code: str, language: Language, *, find_rule: FindRule = la
     page = _explain(code, language, find_rule)
     if page is None:
         return None
-    return _environment().get_template("error.html").render(page=page, language=language, words=WORDS[language])
+    return page_templates().get_template("error.html").render(page=page, language=language, words=WORDS[language])
 
 
 def render_error_index(language: Language, *, rules: Iterable[Rule] = ()) -> str:
     """The page that lists every code, those of these rules among them."""
     groups = [group for group in _group(language, rules) if group.pages]
-    return _environment().get_template("errors.html").render(groups=groups, language=language, words=WORDS[language])
-
-
-@cache
-def _environment() -> Environment:
-    loader = PackageLoader("singlewindow.gateway", "pages")
-    return Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True)
+    return page_templates().get_template("errors.html").render(groups=groups, language=language, words=WORDS[language])
 
 
 def _explain(code: str, language: Language, find_rule: FindRule) -> Page | None:

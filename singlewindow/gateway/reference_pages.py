@@ -6,15 +6,14 @@ Each page is a function from data to HTML; a large one takes tens of millisecond
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from functools import cache, partial
+from functools import partial
 from typing import Any
-
-from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from singlewindow.gateway.languages import Language
 from singlewindow.gateway.reference_json import Counts
 from singlewindow.gateway.reference_words import WORDS, say_type
 from singlewindow.gateway.set_files import list_files
+from singlewindow.gateway.templates import page_templates
 from singlewindow.messages.manifest import MessageSet
 from singlewindow.xsd.reference import ListReference, RootReference, SetReference
 
@@ -66,7 +65,7 @@ def _render(template: str, language: Language, **values: Any) -> str:
         "other": partial(_other, language),
         "say_type": partial(say_type, language=language),
     }
-    return _environment().get_template(template).render(**told, **values)
+    return page_templates().get_template(template).render(**told, **values)
 
 
 def _pick(language: Language, en: str, zh: str | None) -> str:
@@ -77,9 +76,3 @@ def _pick(language: Language, en: str, zh: str | None) -> str:
 def _other(language: Language, en: str, zh: str | None) -> str:
     """The text that `_pick` left; empty where there is but one."""
     return (en if language == "zh" else zh or "") if en and zh else ""
-
-
-@cache
-def _environment() -> Environment:
-    loader = PackageLoader("singlewindow.gateway", "pages")
-    return Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)

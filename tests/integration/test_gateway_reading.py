@@ -172,6 +172,20 @@ async def test_an_error_code_is_explained_on_a_page(stage: GatewayStage) -> None
     assert unknown.status == 404
 
 
+@pytest.mark.parametrize(("language", "word"), [("en", "Look up"), ("zh", "查询")])
+async def test_who_opens_the_address_in_a_browser_is_shown_where_to_go(
+    stage: GatewayStage, language: str, word: str
+) -> None:
+    links = (await get(stage, "/", key="none"))["links"]
+    page = await stage.client.get("/", headers={"Accept": "text/html", "Accept-Language": language})
+    assert (page.status, page.content_type, page.headers["Content-Language"]) == (200, "text/html", language)
+    text = await page.text()
+    assert word in text
+    for path in links:
+        assert f'href="{path}"' in text
+        assert (await stage.client.get(path)).status == 200
+
+
 async def test_health_and_metrics_need_no_key_and_count_what_happened(stage: GatewayStage) -> None:
     await stage.submit(order())
     assert (await get(stage, "/health/live", key="none"))["status"] == "live"

@@ -4,9 +4,10 @@ from html.parser import HTMLParser
 
 import pytest
 
-from singlewindow.gateway.error_pages import PAGE_POLICY, render_error_index, render_error_page
+from singlewindow.gateway.error_pages import render_error_index, render_error_page
 from singlewindow.gateway.languages import Language
 from singlewindow.gateway.page_words import WORDS
+from singlewindow.gateway.templates import PAGE_POLICY
 from singlewindow.gateway.titles import PROBLEM_CODES
 from singlewindow.messages.rule import Rule
 from singlewindow.xsd.error_codes import EXPLANATIONS
