@@ -51,6 +51,9 @@ class Settings(BaseSettings):
     redis_timeout_seconds: float = Field(0.1, description="budget of every call to Valkey, then local fallback")
     database_connections: int = Field(8, ge=2, description="pool size of each process")
     intake_limit: int = Field(512, ge=1, description="submissions in work at once per process, then 503")
+    intake_bytes: int = Field(
+        256_000_000, ge=0, description="bytes of submissions in work at once per process, then 503; one trader: half"
+    )
     disk_reserve_bytes: int = Field(
         256_000_000, ge=0, description="with less than this free on the disk of data_dir nothing is taken in; 0: off"
     )

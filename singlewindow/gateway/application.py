@@ -164,7 +164,9 @@ def _limit_intake(application: web.Application, parts: GatewayParts) -> None:
     disk = DiskWatch(settings.data_dir, settings.disk_reserve_bytes)
     backlog = Backlog(settings.backlog_limit, partial(_count_tasks, parts))
     lag = LoopLag()
-    application[IN_FLIGHT] = InFlight(settings.intake_limit, (disk, backlog), refused, lag=lag)
+    # one message must always find room, however large it may be
+    room = max(settings.intake_bytes, 4 * settings.max_body_bytes)
+    application[IN_FLIGHT] = InFlight(settings.intake_limit, (disk, backlog), refused, lag=lag, limit_bytes=room)
     application[TURNS] = Turns()
     application[CONNECTIONS] = Connections(settings.connections_per_address, refused)
     application.cleanup_ctx.append(partial(_watch, backlog))

@@ -9,6 +9,7 @@ from contextlib import suppress
 
 from aiohttp import web
 
+from singlewindow.gateway.in_flight import Hold
 from singlewindow.gateway.refusals import HttpRefusal
 from singlewindow.settings import Settings
 
@@ -39,8 +40,16 @@ CHARSETS = {
 _DECLARED = re.compile(rb"""<\?xml[^>]{0,80}?encoding\s{0,9}=\s{0,9}["']([A-Za-z0-9._-]{1,40})["']""")
 
 
-async def read_body(request: web.Request, settings: Settings, media_types: frozenset[str]) -> bytes:
-    """The body as its sender meant it, at most `max_body_bytes`. Raises HttpRefusal: 400, 408, 413 or 415."""
+def _hold_nothing(_size: int) -> None:
+    """Of who is not limited in what is kept of it."""
+
+
+async def read_body(
+    request: web.Request, settings: Settings, media_types: frozenset[str], *, hold: Hold = _hold_nothing
+) -> bytes:
+    """The body as its sender meant it, at most `max_body_bytes`. Raises HttpRefusal: 400, 408, 413 or 415, and what
+    `hold` raises, which is told of everything that is kept.
+    """
     charset = _check_media_type(request, media_types)
     zipped = _check_content_encoding(request)
     limit = settings.max_body_bytes
@@ -49,10 +58,11 @@ async def read_body(request: web.Request, settings: Settings, media_types: froze
     await _send_continue(request)
     received = bytearray()
     try:
-        await _receive(request, settings, received)
+        await _receive(request, settings, received, hold)
         body = bytes(received)
         if zipped:
             body = await asyncio.to_thread(gunzip, body, limit)
+            hold(len(body))
         _check_charset(charset, body)
     except HttpRefusal as refusal:
         refusal.received = bytes(received[:KEPT_BYTES])
@@ -128,15 +138,17 @@ async def _send_continue(request: web.Request) -> None:
         request.writer.output_size = 0
 
 
-async def _receive(request: web.Request, settings: Settings, body: bytearray) -> None:
+async def _receive(request: web.Request, settings: Settings, body: bytearray, hold: Hold) -> None:
     """Read the body to its end into the buffer."""
     if request.content.is_eof() and 0 < (request.content_length or 0) < _WITH_HEADERS:
         body += request.content.read_nowait()  # it came with its headers: there is nothing to wait for
+        hold(len(body))
         return
     pace = _Pace(settings)
     try:
         async with asyncio.timeout_at(pace.due_at) as deadline:
             while chunk := await request.content.readany():
+                hold(len(chunk))
                 body += chunk
                 if len(body) > settings.max_body_bytes:
                     raise _too_large(settings.max_body_bytes)

@@ -8,6 +8,7 @@ from urllib.parse import unquote_to_bytes
 from aiohttp import web
 
 from singlewindow.gateway.body import FORM_TYPES, JSON_TYPES, XML_TYPES, read_body
+from singlewindow.gateway.in_flight import Hold
 from singlewindow.gateway.parts import PARTS, TRADER, TURNS, GatewayParts
 from singlewindow.gateway.refusals import HttpRefusal
 from singlewindow.gateway.verdicts import note_transfer, raise_warnings
@@ -35,10 +36,13 @@ class Judged:
     derived: bytes | None = None
 
 
-async def read_delivery(request: web.Request) -> Delivery:
-    """The message of a request, once it is its turn to be judged. Raises HttpRefusal: 400, 408, 413, 415 or 422."""
+async def read_delivery(request: web.Request, hold: Hold) -> Delivery:
+    """The message of a request, once it is its turn to be judged; `hold` is its place's.
+
+    Raises HttpRefusal: 400, 408, 413, 415 or 422, and what `hold` raises.
+    """
     editions = read_editions(request)
-    body = await read_body(request, request.app[PARTS].settings, DELIVERY_TYPES)
+    body = await read_body(request, request.app[PARTS].settings, DELIVERY_TYPES, hold=hold)
     if request.content_type in FORM_TYPES:
         body = read_field(body)
     await request.app[TURNS].take(len(body))

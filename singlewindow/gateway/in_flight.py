@@ -7,6 +7,7 @@ import hashlib
 from collections import Counter
 from collections.abc import Callable, Coroutine, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from typing import Any, Protocol, TypeVar
 from uuid import UUID
 
@@ -15,9 +16,14 @@ from singlewindow.gateway.loop_lag import LoopLag
 
 Result = TypeVar("Result")
 
+Hold = Callable[[int], None]
+"""Counts so many bytes more of a submission. Raises Unavailable and TooManyAtOnce."""
+
 MOST_LAG_SECONDS = 0.04
 PART_WHEN_LATE = 4
 """While the loop is late there is one place in so many: they keep transactions full, more would only wait longer."""
+
+LIMIT_BYTES = 256_000_000
 
 REMEMBERED = 1000
 """Credentials of which is known whose they are, by their hash."""
@@ -43,7 +49,8 @@ class InFlight:
     """Counts submissions in work, at most `limit`, and keeps started filings alive until they end.
 
     One trader gets at most half of the places: bodies that never come to their end must not keep others out. While the
-    event loop is late there are fewer: more would wait unseen, and refusals with them.
+    event loop is late there are fewer: more would wait unseen, and refusals with them. Of the `limit_bytes` that may be
+    kept of all submissions one trader gets half as well.
     """
 
     def __init__(
@@ -53,9 +60,12 @@ class InFlight:
         on_refused: Callable[[str], None] = lambda _: None,
         *,
         lag: LoopLag | None = None,
+        limit_bytes: int = LIMIT_BYTES,
     ) -> None:
         self._limit, self._share = limit, max(limit // 2, 1)
         self._limit_when_late = max(limit // PART_WHEN_LATE, 1)
+        self._limit_bytes, self._bytes = limit_bytes, 0
+        self._bytes_of_trader: Counter[UUID] = Counter()
         self._watermarks, self._on_refused = watermarks, on_refused
         self._lag = lag or LoopLag()
         self._admitted = 0
@@ -78,26 +88,34 @@ class InFlight:
         return "open"
 
     @contextmanager
-    def admit(self, trader: UUID) -> Iterator[None]:
-        """A place for one submission of a trader.
+    def admit(self, trader: UUID) -> Iterator[Hold]:
+        """A place for one submission of a trader, and what counts the bytes that are kept of it until it is left.
 
-        Raises, before any work, Unavailable when all are taken or a watermark is reached, and TooManyAtOnce.
+        Raises, before any work, Unavailable when all are taken or a watermark is reached, and TooManyAtOnce; so does
+        what counts when the bytes are too many.
         """
-        try:
-            self._check_everybody()
-            self._check_share(trader)
-        except SingleWindowError as error:
-            self._on_refused(error.code)
-            raise
+        self._count_refused(self._check_everybody)
+        self._count_refused(partial(self._check_share, trader))
         self._admitted += 1
         self._of_trader[trader] += 1
+        held = 0
+
+        def hold(size: int) -> None:
+            nonlocal held
+            self._count_refused(partial(self._check_bytes, trader, size))
+            held += size
+            self._bytes += size
+            self._bytes_of_trader[trader] += size
+
         try:
-            yield
+            yield hold
         finally:
             self._admitted -= 1
+            self._bytes -= held
             self._of_trader[trader] -= 1
+            self._bytes_of_trader[trader] -= held
             if not self._of_trader[trader]:
-                del self._of_trader[trader]
+                del self._of_trader[trader], self._bytes_of_trader[trader]
 
     def foresee(self, credential: str) -> SingleWindowError | None:
         """Why a submission that comes with this credential would not be admitted, as far as that is known unread.
@@ -132,6 +150,21 @@ class InFlight:
     def _check_share(self, trader: UUID) -> None:
         if self._of_trader[trader] >= self._share:
             raise TooManyAtOnce(f"{self._share} of your submissions are in work; send on as they are answered")
+
+    def _check_bytes(self, trader: UUID, size: int) -> None:
+        if self._bytes + size > self._limit_bytes:
+            raise Unavailable("too many bytes of submissions are in work; try again shortly", retry_after_seconds=1)
+        if self._bytes_of_trader[trader] + size > self._limit_bytes // 2:
+            raise TooManyAtOnce(
+                f"{self._limit_bytes // 2} bytes of your submissions are in work; send on after answers"
+            )
+
+    def _count_refused(self, check: Callable[[], None]) -> None:
+        try:
+            check()
+        except SingleWindowError as error:
+            self._on_refused(error.code)
+            raise
 
     async def keep(self, work: Coroutine[Any, Any, Result]) -> Result:
         """Await work that runs to its end even if the caller is cancelled meanwhile."""

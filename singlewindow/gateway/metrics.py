@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
+import time
 from collections import Counter as Counted
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
@@ -13,11 +15,16 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, gene
 SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 """Bucket borders of the latency histogram."""
 
+FRESH_SECONDS = 1.0
+"""So long what the ledger counted is told again: nobody needs a key to ask, and its queue is counted row by row."""
+
 
 class Metrics:
     """Counts of one process. Labels never hold what a trader wrote: routes by pattern, verdicts and lanes by name."""
 
     def __init__(self) -> None:
+        self.reading = asyncio.Lock()
+        self._fresh_until = 0.0
         self._registry = CollectorRegistry()
         labels, registry = ["process", "method", "route"], self._registry
         self._process = str(os.getpid())
@@ -87,6 +94,11 @@ class Metrics:
         self._admitted.labels(self._process).set(in_work)
         self._connections.labels(self._process).set(connections)
 
+    @property
+    def is_fresh(self) -> bool:
+        """Whether what was shown of the ledger need not be read again; ask while `reading` is held."""
+        return time.monotonic() < self._fresh_until
+
     def show_queue(self, lanes: Iterable[Mapping[str, Any]]) -> None:
         """The lanes as the ledger counts them: `lane`, `depth` and `oldest` (a time)."""
         self._depth.clear()
@@ -104,6 +116,7 @@ class Metrics:
             self._away.labels(agency).set(is_away)
         for letters in dead_letters:
             self._dead.labels(letters["agency"], letters["state"]).set(letters["count"])
+        self._fresh_until = time.monotonic() + FRESH_SECONDS
 
     def render(self) -> bytes:
         """Everything in the text format."""

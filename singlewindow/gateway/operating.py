@@ -10,8 +10,9 @@ from aiohttp import web
 
 from singlewindow.errors import SingleWindowError, Unavailable
 from singlewindow.gateway.answers import answer_json, read_id
+from singlewindow.gateway.metrics import Metrics
 from singlewindow.gateway.objects import read_object
-from singlewindow.gateway.parts import CONNECTIONS, IN_FLIGHT, METRICS, PARTS, STOPPING, Check
+from singlewindow.gateway.parts import CONNECTIONS, IN_FLIGHT, METRICS, PARTS, STOPPING, Check, GatewayParts
 from singlewindow.gateway.refusals import HttpRefusal, not_found
 from singlewindow.ledger.traders import SCOPES
 
@@ -48,11 +49,18 @@ async def show_readiness(request: web.Request) -> web.Response:
 
 
 async def show_metrics(request: web.Request) -> web.Response:
-    """Prometheus text; queues, agencies and dead letters are left out while the ledger is away."""
+    """Prometheus text; queues, agencies and dead letters, read once a second, are left out while the ledger is away."""
     metrics, parts, intake = request.app[METRICS], request.app[PARTS], request.app[IN_FLIGHT]
     metrics.show_intake(
         is_open=intake.standing == "open", in_work=intake.admitted, connections=request.app[CONNECTIONS].open
     )
+    async with metrics.reading:
+        if not metrics.is_fresh:
+            await _read_ledger(parts, metrics)
+    return web.Response(body=metrics.render(), headers={"Content-Type": "text/plain; version=0.0.4; charset=utf-8"})
+
+
+async def _read_ledger(parts: GatewayParts, metrics: Metrics) -> None:
     try:
         metrics.show_queue(await parts.tasks.depths())
         away = {state.agency: state.away for state in await parts.agency_states.read()}
@@ -60,7 +68,6 @@ async def show_metrics(request: web.Request) -> web.Response:
     except Unavailable:
         metrics.show_queue([])
         metrics.show_agencies({}, [])
-    return web.Response(body=metrics.render(), headers={"Content-Type": "text/plain; version=0.0.4; charset=utf-8"})
 
 
 async def register_trader(request: web.Request) -> web.Response:

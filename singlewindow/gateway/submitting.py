@@ -10,6 +10,7 @@ from aiohttp import web
 from singlewindow import failpoints
 from singlewindow.gateway.answers import answer_json, read_id
 from singlewindow.gateway.deliveries import Delivery, judge_delivery, read_delivery
+from singlewindow.gateway.in_flight import Hold
 from singlewindow.gateway.negotiation import Form, choose_form
 from singlewindow.gateway.parts import IN_FLIGHT, METRICS, PARTS, TRADER, GatewayParts
 from singlewindow.gateway.refusals import HttpRefusal, not_found
@@ -25,8 +26,8 @@ MAX_IDEMPOTENCY_KEY = 255
 async def submit(request: web.Request) -> web.Response:
     """File the declarations of one message; 202 with the receipt, or 200 when waited for and settled."""
     form, key, patience = choose_form(request), read_idempotency_key(request), read_patience(request)
-    with request.app[IN_FLIGHT].admit(request[TRADER].id):
-        filed = await _read_and_file(request, key)
+    with request.app[IN_FLIGHT].admit(request[TRADER].id) as hold:
+        filed = await _read_and_file(request, key, hold)
     request.app[METRICS].count_verdicts(filed.verdicts)
     settled = None
     if patience is not None and form == "json":
@@ -45,9 +46,9 @@ async def _send(request: web.Request, answer: web.Response) -> web.Response:
     return answer
 
 
-async def _read_and_file(request: web.Request, key: str | None) -> Filed:
+async def _read_and_file(request: web.Request, key: str | None, hold: Hold) -> Filed:
     parts, trader = request.app[PARTS], request[TRADER]
-    delivery = await read_delivery(request)
+    delivery = await read_delivery(request, hold)
     await failpoints.reach("F0")
     submission = await prepare(parts, trader, delivery, key=key)
     await failpoints.reach("F1")

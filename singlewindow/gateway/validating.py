@@ -19,8 +19,8 @@ from singlewindow.messages.judgement import MAX_ERRORS, Judgement, Problem
 async def validate(request: web.Request) -> web.Response:
     """200 with every error found; 4xx only where the body cannot be judged at all."""
     form, parts = choose_form(request), request.app[PARTS]
-    with request.app[IN_FLIGHT].admit(request[TRADER].id):
-        judged = await judge_delivery(parts, request[TRADER], await read_delivery(request))
+    with request.app[IN_FLIGHT].admit(request[TRADER].id) as hold:
+        judged = await judge_delivery(parts, request[TRADER], await read_delivery(request, hold))
         judgement = judged.judgement
     foreign = _find_foreign(request, judgement)
     report = _report(judgement, foreign)

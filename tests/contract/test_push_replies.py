@@ -144,6 +144,14 @@ def test_a_push_without_a_notice_and_one_to_an_agency_that_does_not_push_are_ref
         pulled.read_pushed(news((uuid4(), "1", "BERTHED", TIME)))
 
 
+def test_a_notice_id_too_long_for_an_index_is_told_by_its_hash(tmp_path: Path) -> None:
+    task, adapter = uuid4(), read(tmp_path)
+    rows = [(task, serial * 6000, "BERTHED", TIME) for serial in "112"] + [(task, "7" * 100, "BERTHED", TIME)]
+    first, again, other, usual = [notice.notice_id for notice in adapter.read_pushed(news(*rows))]
+    assert first == again != other
+    assert (len(first), usual) == (64, "7" * 100)
+
+
 def test_times_compare_as_texts_whatever_their_zone_and_form() -> None:
     assert _time("2026-11-23T10:00:00+01:00") == "2026-11-23T09:00:00.000000Z"
     assert _time("20261123090000123") == "2026-11-23T09:00:00.123000Z"

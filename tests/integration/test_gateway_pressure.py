@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 import json
 import statistics
 import time
@@ -17,10 +18,18 @@ import pytest
 from singlewindow.errors import Unavailable
 from singlewindow.gateway.connections import network_of
 from singlewindow.gateway.disk_watch import DiskFull, DiskWatch, free_bytes
-from singlewindow.gateway.in_flight import PART_WHEN_LATE, InFlight
+from singlewindow.gateway.in_flight import PART_WHEN_LATE, InFlight, TooManyAtOnce
 from singlewindow.gateway.loop_lag import LoopLag
 from singlewindow.gateway.parts import CONNECTIONS, IN_FLIGHT
-from tests.integration.gateway_stage import PATIENCE_SECONDS, GatewayStage, gateway_stage, order, until, xml_headers
+from tests.integration.gateway_stage import (
+    ORDER_CODES,
+    PATIENCE_SECONDS,
+    GatewayStage,
+    gateway_stage,
+    order,
+    until,
+    xml_headers,
+)
 
 PLACES = 8
 COMPANIES = ("9999960001", "9999960002", "9999960003", "9999960004", "9999960005")
@@ -115,13 +124,53 @@ async def test_the_lag_is_what_the_loop_was_kept_from() -> None:
     watching.cancel()
 
 
+def test_of_the_bytes_in_work_one_trader_keeps_half_until_it_leaves() -> None:
+    refused: list[str] = []
+    in_flight, first, second, third = InFlight(8, on_refused=refused.append, limit_bytes=100), uuid4(), uuid4(), uuid4()
+    with ExitStack() as stack:
+        stack.enter_context(in_flight.admit(first))(50)
+        with in_flight.admit(first) as hold, pytest.raises(TooManyAtOnce):
+            hold(1)
+        stack.enter_context(in_flight.admit(second))(40)
+        with in_flight.admit(third) as hold, pytest.raises(Unavailable):
+            hold(11)
+    assert refused == ["too-many-at-once", "unavailable"]
+    with in_flight.admit(first) as hold:
+        hold(50)
+
+
+async def test_large_bodies_of_one_trader_leave_others_their_memory(database_url: str) -> None:
+    async with gateway_stage(database_url, intake_bytes=0, max_body_bytes=100_000) as stage:
+        other = await stage.make_trader(*ORDER_CODES)
+        async with stalled(stage, 2, sent=95_000, length=100_000), asyncio.timeout(PATIENCE_SECONDS):
+            in_flight = stage.application[IN_FLIGHT]
+
+            async def are_read() -> bool:
+                return in_flight._bytes == 190_000
+
+            await until(are_read)
+            large = order() + b" " * 50_000
+            assert (await stage.submit(large)).status == 429
+            assert (await stage.submit(gzip.compress(large), Content_Encoding="gzip")).status == 429
+            assert (await stage.submit(order())).status == 202
+            assert (await stage.submit(large, key=other)).status == 202
+
+        async def are_gone() -> bool:
+            return not in_flight._bytes
+
+        await until(are_gone)
+        assert (await stage.submit(large)).status == 202
+
+
 @asynccontextmanager
-async def stalled(stage: GatewayStage, count: int) -> AsyncIterator[list[asyncio.StreamReader]]:
-    """So many submissions of the first trader whose bodies stop after their first byte."""
+async def stalled(
+    stage: GatewayStage, count: int, *, sent: int = 1, length: int = 1000
+) -> AsyncIterator[list[asyncio.StreamReader]]:
+    """So many submissions of the first trader whose bodies stop after their first bytes."""
     host, port = stage.url.removeprefix("http://").split(":")
     head = (
         f"POST /v1/declarations HTTP/1.1\r\nHost: gw\r\nAuthorization: Bearer {stage.key}\r\n"
-        "Content-Type: application/xml\r\nContent-Length: 1000\r\n\r\n<"
+        f"Content-Type: application/xml\r\nContent-Length: {length}\r\n\r\n" + "<" * sent
     )
     opened = [await asyncio.open_connection(host, int(port)) for _ in range(count)]
     for _, writer in opened:

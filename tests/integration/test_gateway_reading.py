@@ -113,6 +113,21 @@ async def test_a_stranger_neither_waits_for_a_declaration_nor_holds_it_up(stage:
     assert response.status == 404
 
 
+async def test_many_who_ask_for_metrics_cost_the_ledger_one_count(
+    stage: GatewayStage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    counted, depths = [], stage.parts.tasks.depths
+
+    async def count() -> list[dict[str, Any]]:
+        counted.append(1)
+        return await depths()
+
+    monkeypatch.setattr(stage.parts.tasks, "depths", count)
+    answers = await asyncio.gather(*(stage.client.get("/metrics", headers={"Authorization": ""}) for _ in range(20)))
+    assert {answer.status for answer in answers} == {200}
+    assert len(counted) == 1
+
+
 async def test_every_guarded_route_refuses_a_request_without_a_key(stage: GatewayStage) -> None:
     for route in (route for route in ROUTES if route.scope):
         path = re.sub(r"\{\w+\}", str(uuid4()), route.path)

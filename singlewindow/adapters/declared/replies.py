@@ -26,6 +26,9 @@ _VERDICTS: dict[Meaning, Verdict] = {
     "stop": "retry",
     "unknown": "unknown",
 }
+LONGEST_NOTICE_ID = 100
+"""As exchange.xsd has it."""
+
 _DIGITS = re.compile(r"[0-9]{14}(?:[0-9]{3})?")
 _VALUES = ("item", "payload", "task_id", "call_id", "verdict", "code", "text", "time", "document", "notice_id")
 
@@ -189,7 +192,7 @@ def answer_of(task_id: UUID, said: Said) -> Answer:
     """What was said as the port's answer; a notice that tells nothing is left out."""
     notice = said.notice
     tells = (notice.said or notice.document) and said.meaning in {"accepted", "rejected"}
-    notice_id = notice.notice_id or _digest(str(task_id), said)
+    notice_id = _notice_id(str(task_id), said)
     own = Notice(notice_id, notice.document, task_id, notice.said) if tells else None
     return Answer(task_id, _VERDICTS[said.meaning], said.code, said.text, own)
 
@@ -200,7 +203,7 @@ def notice_of(said: Said) -> Notice:
         task_id = UUID(said.named) if said.named else None
     except ValueError:
         task_id = None
-    document, notice_id = said.notice.document, said.notice.notice_id or _digest(said.named or "", said)
+    document, notice_id = said.notice.document, _notice_id(said.named or "", said)
     read = said.notice.said or (() if document is not None else (_recorded(said),))
     return Notice(notice_id, document or write_element(said.element), task_id, read)
 
@@ -211,6 +214,14 @@ def _recorded(said: Said) -> ResponseUnit:
 
 def _unanswered(task_id: UUID) -> Answer:
     return Answer(task_id, "unknown", NO_ANSWER, "the reply does not answer this task")
+
+
+def _notice_id(named: str, said: Said) -> str:
+    """The agency's own id of a notice, the hash of one too long for the ledger's index, or one by what is said."""
+    own = said.notice.notice_id
+    if len(own) > LONGEST_NOTICE_ID:
+        return hashlib.sha256(own.encode()).hexdigest()
+    return own or _digest(named, said)
 
 
 def _digest(named: str, said: Said) -> str:
