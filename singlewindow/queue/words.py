@@ -74,4 +74,9 @@ def _read(document: bytes | None, message_set: str | None, read_response: ReadRe
     try:
         return read_response(message_set, document)
     except SingleWindowError as error:
-        return (ResponseUnit(UNREADABLE, UNREADABLE, None, None, error.detail),)
+        why = error.detail
+    except Exception as error:  # noqa: BLE001 - one document must not keep all that come after it from being heard
+        # no traceback: it may quote the document
+        _log.error("document_reader_failed", error=type(error).__name__)
+        why = "the fault is ours"
+    return (ResponseUnit(UNREADABLE, UNREADABLE, None, None, why),)

@@ -7,6 +7,7 @@ import pytest
 
 from singlewindow.adapters.port import Notice
 from singlewindow.errors import Unavailable
+from singlewindow.messages.judgement import ResponseUnit
 from singlewindow.queue.pulling import Puller
 from singlewindow.queue.words import read_words
 from tests.unit.queue_stage import Agency, MemoryLedger, read_response
@@ -25,6 +26,21 @@ def test_an_unreadable_document_is_kept_and_moves_nothing() -> None:
     (task,) = MemoryLedger().add()
     (word,) = read_words("customs", [Notice("N1", b"broken", task)], read_response, via="pull")
     assert (word.document, [unit.state for unit in word.said]) == (b"broken", [None])
+
+
+def test_a_fault_of_ours_in_reading_one_document_leaves_the_others_heard(capsys: pytest.CaptureFixture[str]) -> None:
+    first, second = MemoryLedger().add(2)
+
+    def read(message_set: str | None, document: bytes) -> tuple[ResponseUnit, ...]:
+        if document == b"canary":
+            raise OverflowError("canary")
+        return read_response(message_set, document)
+
+    notices = [Notice("N1", b"canary", first), Notice("N2", b"released", second)]
+    broken, word = read_words("customs", notices, read, via="pull")
+    assert ([unit.state for unit in broken.said], [unit.state for unit in word.said]) == ([None], ["released"])
+    assert "OverflowError" in (told := capsys.readouterr().out)
+    assert "canary" not in told
 
 
 def test_a_notice_that_names_no_task_is_left_out() -> None:
