@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
-
 from singlewindow.messages import envelope
 from singlewindow.messages.envelope import Envelope
 from singlewindow.messages.judgement import Judgement
 from singlewindow.messages.manifest import MessageSet, Root
+from singlewindow.xsd.base64_text import decode_base64
 from singlewindow.xsd.parser import Element, Refused
 from singlewindow.xsd.paths import clark
 
@@ -25,8 +23,8 @@ def open_envelope(element: Element, root: Root, message_set: MessageSet) -> Enve
     }
     receivers = element.findall(clark(root.lists["receivers"]["path"], message_set.element_namespace))
     try:
-        content = base64.b64decode("".join(texts["content"].split()), validate=True)
-    except binascii.Error as error:
+        content = decode_base64(texts["content"])
+    except ValueError as error:
         raise Refused(400, "bad-base64", f"the content of {root.name} is not Base64") from error
     return Envelope(
         texts["message_id"],

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import binascii
-from base64 import b64decode, b64encode
+from base64 import b64encode
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
@@ -11,6 +10,7 @@ from uuid import UUID
 
 from lxml import etree
 
+from singlewindow.xsd.base64_text import decode_base64
 from singlewindow.xsd.soap_descriptions import check_schema
 from singlewindow.xsd.soap_envelope import EX, MalformedSoap, SoapMessage, add_text, start_reply, write
 
@@ -112,7 +112,7 @@ def _read_result(result: etree._Element) -> TaskResult | None:
     try:
         task_id = UUID((result.findtext(f"{EX}taskId") or "").strip())
         answered = _read_notice(notice, task_id) if notice is not None else None
-    except (ValueError, binascii.Error):
+    except ValueError:
         return None
     code, text = result.findtext(f"{EX}code") or "", result.findtext(f"{EX}text") or ""
     return TaskResult(task_id, verdict, code, text, answered)
@@ -125,6 +125,6 @@ def _read_notice(notice: etree._Element, task_id: UUID | None = None) -> TaskNot
         raise ValueError("a notice without its id")
     return TaskNotice(
         notice_id,
-        b64decode("".join(document.split()), validate=True) if document is not None else None,
+        decode_base64(document) if document is not None else None,
         UUID(named.strip()) if named else task_id,
     )

@@ -5,7 +5,6 @@ by the one XML door.
 from __future__ import annotations
 
 import zlib
-from base64 import b64decode
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Literal
@@ -13,6 +12,7 @@ from typing import Literal
 from lxml import etree
 
 from singlewindow.errors import SingleWindowError
+from singlewindow.xsd.base64_text import decode_base64
 from singlewindow.xsd.parser import Element, parse
 from singlewindow.xsd.soap_envelope import MalformedSoap, SoapMessage, version_of
 from singlewindow.xsd.soap_faults import SoapFault, read_fault
@@ -84,9 +84,9 @@ def open_payload(text: str, form: PayloadForm) -> Element:
 def unpack(text: str, form: PayloadForm) -> bytes:
     """The bytes of a document that a reply holds. Raises MalformedSoap."""
     try:
-        content = text.encode() if form in {"xml", "text"} else b64decode("".join(text.split()), validate=True)
+        content = text.encode() if form in {"xml", "text"} else decode_base64(text)
         return _unzip(content) if form == "gzip+base64" else content
-    except (ValueError, zlib.error) as error:  # binascii.Error is one, and so is what other than ASCII raises
+    except (ValueError, zlib.error) as error:
         raise MalformedSoap(f"the document within the reply cannot be unpacked: {error}") from error
 
 

@@ -6,10 +6,8 @@ wrapping) proves nothing of what stands in its place.
 
 from __future__ import annotations
 
-import binascii
 import hashlib
 import hmac
-from base64 import b64decode
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
@@ -17,6 +15,7 @@ from lxml import etree
 
 from singlewindow.errors import SingleWindowError
 from singlewindow.xsd import wss_vocabulary as names
+from singlewindow.xsd.base64_text import decode_base64
 from singlewindow.xsd.canonical import Uncanonical, canonicalize
 from singlewindow.xsd.parser import Element
 
@@ -71,8 +70,8 @@ def the_child(parent: Element, name: str) -> Element:
 def decode(text: str | None, what: str) -> bytes:
     """Base64 with line breaks. Raises Unproven."""
     try:
-        return b64decode("".join((text or "").split()), validate=True)
-    except (binascii.Error, ValueError) as error:
+        return decode_base64(text or "")
+    except ValueError as error:
         raise Unproven(f"its {what} is not Base64") from error
 
 

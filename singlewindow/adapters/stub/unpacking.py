@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import binascii
 import zlib
-from base64 import b64decode
 from collections.abc import Iterator
 
+from singlewindow.xsd.base64_text import decode_base64
 from singlewindow.xsd.parser import Element
 
 MOST_BYTES = 16_000_000
@@ -24,8 +23,8 @@ def documents_in(element: Element) -> Iterator[bytes]:
 
 def _unpack(text: str) -> bytes:
     try:
-        packed = b64decode("".join(text.split()), validate=True)
-    except binascii.Error:
+        packed = decode_base64(text)
+    except ValueError:
         return text.encode()
     if not packed.startswith(b"\x1f\x8b"):
         return packed
