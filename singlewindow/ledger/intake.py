@@ -12,21 +12,11 @@ from uuid import UUID
 import structlog
 
 from singlewindow import failpoints
-from singlewindow.errors import (
-    OutcomeUnknown,
-    SingleWindowError,
-    Unavailable,
-)
+from singlewindow.errors import OutcomeUnknown, SingleWindowError, Unavailable
 from singlewindow.ledger.database import Connection, Database, Transaction
 from singlewindow.ledger.doubtful_commit import find_committed
 from singlewindow.ledger.intake_transaction import IntakeTransaction, Written
-from singlewindow.ledger.submissions import (
-    Filed,
-    Pending,
-    RepeatInProgress,
-    Submission,
-    as_filed,
-)
+from singlewindow.ledger.submissions import Filed, Pending, RepeatInProgress, Submission, as_filed
 from singlewindow.ledger.traders import Traders
 from singlewindow.messages.filing import (
     Canonical,

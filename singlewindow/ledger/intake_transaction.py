@@ -29,6 +29,7 @@ from singlewindow.ledger.submissions import Outcome, Pending
 from singlewindow.ledger.versions import find_targets, refuse_older, refuse_older_changes
 from singlewindow.messages.filing import FiledUnit, Occupant, judge_against
 from singlewindow.messages.identifiers import IdentifierSource
+from singlewindow.messages.instants import write_instant
 from singlewindow.messages.manifest import MessageSet
 from singlewindow.messages.receipts import ReceiptSigner, declaration_entry
 
@@ -304,7 +305,7 @@ def receipt_payload(pending: Pending) -> dict[str, Any]:
         "type": submission.root,
         "sha256": pending.sha256.hex(),
         "bytes": len(submission.body),
-        "received_at": pending.received_at.isoformat(timespec="microseconds").replace("+00:00", "Z"),
+        "received_at": write_instant(pending.received_at),
         "trader": str(submission.trader),
         "environment": submission.environment,
         "signature_check": "present-not-verified" if submission.judgement.signed else "absent",

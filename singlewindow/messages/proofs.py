@@ -12,13 +12,14 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 import orjson
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
+from singlewindow.messages.instants import write_instant
 from singlewindow.messages.merkle import Head, leaf_hash, verify_consistency, verify_inclusion
 from singlewindow.messages.receipts import ReceiptInvalid, verify_compact
 
@@ -42,7 +43,7 @@ class EventLeaf:
         """The leaf hash."""
         # the members stand in the order of their names, which spares sorting them on the way of every filing
         committed = {
-            "at": _instant(self.at),
+            "at": write_instant(self.at),
             "data_sha256": hashlib.sha256(self.salt + self.data).hexdigest(),
             "declaration_id": str(self.declaration_id),
             "event_id": str(self.event_id),
@@ -54,7 +55,7 @@ class EventLeaf:
     def as_json(self) -> dict[str, Any]:
         """All that is needed to make the leaf again."""
         return {
-            "at": _instant(self.at),
+            "at": write_instant(self.at),
             "data": orjson.loads(self.data),
             "declaration_id": str(self.declaration_id),
             "event_id": str(self.event_id),
@@ -71,7 +72,7 @@ def canonical_json(value: Any) -> bytes:
 
 def checkpoint_payload(trader: UUID, *, size: int, root: bytes, sealed_at: datetime) -> dict[str, Any]:
     """The head of a trader's tree over its first `size` events, as it is signed."""
-    return {"trader": str(trader), "size": size, "root": root.hex(), "sealed_at": _instant(sealed_at)}
+    return {"trader": str(trader), "size": size, "root": root.hex(), "sealed_at": write_instant(sealed_at)}
 
 
 def verify_checkpoint(token: str, key: Ed25519PublicKey) -> dict[str, Any]:
@@ -149,7 +150,3 @@ def _leaf(stated: dict[str, Any]) -> EventLeaf:
         canonical_json(stated["data"]),
         bytes.fromhex(stated["salt"]),
     )
-
-
-def _instant(moment: datetime) -> str:
-    return moment.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import datetime, timedelta, timezone
 
+from singlewindow.messages.instants import write_instant
 from singlewindow.messages.judgement import Detail, Problem, ResponseUnit
 from singlewindow.messages.lifecycle import STATES
 from singlewindow.messages.manifest import MessageSet, Root
@@ -115,8 +116,7 @@ def _time(text: str, message_set: MessageSet) -> str | None:
     """The authority's own time as ISO 8601 in UTC with microseconds, so that texts compare as times do."""
     try:
         moment = _ceb_time(text, message_set) if message_set.time_format == "ceb" else datetime.fromisoformat(text)
-        zoned = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-        return zoned.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+        return write_instant(moment)
     except (ValueError, OverflowError):  # 00010101000000 says that there is none, and is no time in UTC
         return None
 

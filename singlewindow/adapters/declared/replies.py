@@ -6,13 +6,14 @@ import hashlib
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from uuid import UUID
 
 from singlewindow.adapters.declared.configuration import Errors, Meaning, Reply
 from singlewindow.adapters.declared.meanings import Meanings
 from singlewindow.adapters.declared.reading import AgencyFolder
 from singlewindow.adapters.port import NO_ANSWER, UNREADABLE, Answer, Notice, Verdict
+from singlewindow.messages.instants import write_instant
 from singlewindow.messages.judgement import Problem, ResponseUnit
 from singlewindow.xsd.parser import Element
 from singlewindow.xsd.soap_envelope import MalformedSoap
@@ -237,8 +238,6 @@ def _time(text: str) -> str | None:
     if _DIGITS.fullmatch(text):
         text = f"{text[:8]}T{text[8:14]}.{text[14:] or '0'}"
     try:
-        moment = datetime.fromisoformat(text)
-        zoned = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-        return zoned.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
-    except (ValueError, OverflowError):  # 0001-01-01T00:00:00+08:00 is in UTC of a year before the first
+        return write_instant(datetime.fromisoformat(text))
+    except (ValueError, OverflowError):
         return None
