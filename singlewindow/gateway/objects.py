@@ -22,3 +22,14 @@ async def read_object(request: web.Request) -> dict[str, Any]:
     if not isinstance(stated, dict):
         raise HttpRefusal(400, "bad-request", "a JSON object is expected")
     return stated
+
+
+def read_text(stated: dict[str, Any], name: str, *, most: int) -> str:
+    """A member of such an object that is a text, without the white space around it; PostgreSQL keeps no NUL.
+
+    Raises HttpRefusal (400) where it is missing, empty, too long or no text.
+    """
+    value = stated.get(name)
+    if not isinstance(value, str) or not 0 < len(value.strip()) <= most or "\0" in value:
+        raise HttpRefusal(400, "bad-parameter", f"{name} must be a text of 1 to {most} characters without NUL")
+    return value.strip()

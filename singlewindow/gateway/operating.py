@@ -11,7 +11,7 @@ from aiohttp import web
 from singlewindow.errors import SingleWindowError, Unavailable
 from singlewindow.gateway.answers import answer_json, read_id
 from singlewindow.gateway.metrics import Metrics
-from singlewindow.gateway.objects import read_object
+from singlewindow.gateway.objects import read_object, read_text
 from singlewindow.gateway.parts import CONNECTIONS, IN_FLIGHT, METRICS, PARTS, STOPPING, Check, GatewayParts
 from singlewindow.gateway.refusals import HttpRefusal, not_found
 from singlewindow.ledger.traders import SCOPES
@@ -74,7 +74,7 @@ async def register_trader(request: web.Request) -> web.Response:
     """POST /v1/traders {"name", "codes"}: 201 with the trader's id and first API key, which is shown this once."""
     traders = request.app[PARTS].traders
     stated = await read_object(request)
-    name, codes = _text(stated, "name"), _texts(stated, "codes")
+    name, codes = read_text(stated, "name", most=MAX_TEXT), _texts(stated, "codes")
     chosen = _read_choices(request, stated)
     if await traders.find_by_name(name) is not None:
         raise HttpRefusal(409, "trader-exists", "a trader with this name is registered; make it a key instead")
@@ -109,7 +109,7 @@ async def create_key(request: web.Request) -> web.Response:
     scopes = _texts(stated, "scopes") if "scopes" in stated else list(TRADER_SCOPES)
     if not set(scopes) <= SCOPES:
         raise HttpRefusal(400, "bad-parameter", f"scopes are {', '.join(sorted(SCOPES))}")
-    trader = await traders.find_by_name(_text(stated, "trader"))
+    trader = await traders.find_by_name(read_text(stated, "trader", most=MAX_TEXT))
     if trader is None:
         raise not_found()
     key = await traders.create_key(trader, scopes)
@@ -136,15 +136,8 @@ async def _check(check: Check) -> str:
     return "ready"
 
 
-def _text(stated: dict[str, Any], name: str) -> str:
-    value = stated.get(name)
-    if not isinstance(value, str) or not 0 < len(value.strip()) <= MAX_TEXT or "\0" in value:
-        raise HttpRefusal(400, "bad-parameter", f"{name} must be a text of 1 to {MAX_TEXT} characters without NUL")
-    return value.strip()
-
-
 def _texts(stated: dict[str, Any], name: str) -> list[str]:
     values = stated.get(name, [])
     if not isinstance(values, list) or len(values) > MAX_CODES:
         raise HttpRefusal(400, "bad-parameter", f"{name} must be a list of at most {MAX_CODES} texts")
-    return [_text({name: value}, name) for value in values]
+    return [read_text({name: value}, name, most=MAX_TEXT) for value in values]

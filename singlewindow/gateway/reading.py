@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TypeVar
-
 import orjson
 from aiohttp import web
 
@@ -19,11 +17,9 @@ from singlewindow.gateway.answers import (
 )
 from singlewindow.gateway.negotiation import choose_form
 from singlewindow.gateway.parts import PARTS, TRADER
-from singlewindow.gateway.refusals import HttpRefusal, not_found
+from singlewindow.gateway.refusals import HttpRefusal, or_not_found
 from singlewindow.gateway.xml_view import write_receipt
 from singlewindow.ledger.reading import Document
-
-Found = TypeVar("Found")
 
 FILTERS = frozenset({"key", "status", "kind", "since", "until", "after", "limit"})
 PAGE, MAX_PAGE = 50, 200
@@ -50,13 +46,13 @@ async def list_declarations(request: web.Request) -> web.Response:
 async def show_declaration(request: web.Request) -> web.Response:
     """Status, parts, legs, holder, what is waited for."""
     view = await request.app[PARTS].reader.declaration(request[TRADER].id, read_id(request))
-    return answer_json(_found(view))
+    return answer_json(or_not_found(view))
 
 
 async def show_events(request: web.Request) -> web.Response:
     """The history of one declaration, oldest first."""
     reader, trader, declaration = request.app[PARTS].reader, request[TRADER].id, read_id(request)
-    _found(await reader.declaration(trader, declaration))
+    or_not_found(await reader.declaration(trader, declaration))
     return answer_json({"events": await reader.events(trader, declaration)})
 
 
@@ -66,7 +62,7 @@ async def show_document(request: web.Request) -> web.Response:
     wanted = request.query.get("form", "original")
     if wanted not in DOCUMENT_FORMS:
         raise HttpRefusal(400, "bad-parameter", f"form is one of {', '.join(DOCUMENT_FORMS)}")
-    found = _found(await request.app[PARTS].reader.document(request[TRADER].id, read_id(request)))
+    found = or_not_found(await request.app[PARTS].reader.document(request[TRADER].id, read_id(request)))
     content, kind = await _in_form(request, found, wanted)
     return answer_document(content, kind)
 
@@ -84,18 +80,18 @@ async def _in_form(request: web.Request, found: Document, wanted: str) -> tuple[
 async def show_exchanges(request: web.Request) -> web.Response:
     """The SOAP requests and replies it took part in."""
     found = await request.app[PARTS].reader.exchanges(request[TRADER].id, read_id(request))
-    return answer_json({"exchanges": _found(found)})
+    return answer_json({"exchanges": or_not_found(found)})
 
 
 async def show_message(request: web.Request) -> web.Response:
     """A message and the current views of its declarations."""
-    return answer_json(_found(await request.app[PARTS].reader.message(request[TRADER].id, read_id(request))))
+    return answer_json(or_not_found(await request.app[PARTS].reader.message(request[TRADER].id, read_id(request))))
 
 
 async def show_receipt(request: web.Request) -> web.Response:
     """The receipt exactly as stored, or an XML view of it."""
     form = choose_form(request)
-    receipt = _found(await request.app[PARTS].reader.receipt(request[TRADER].id, read_id(request)))
+    receipt = or_not_found(await request.app[PARTS].reader.receipt(request[TRADER].id, read_id(request)))
     if form == "xml":
         return web.Response(body=write_receipt(orjson.loads(receipt)), content_type="application/xml")
     return web.Response(body=receipt, content_type="application/json")
@@ -106,20 +102,14 @@ async def show_proof(request: web.Request) -> web.Response:
     check_parameters(request, frozenset({"tree_size"}))
     size = read_number(request, "tree_size", default=0, most=2**53) or None
     reader = request.app[PARTS].reader
-    return answer_json(_found(await reader.proof(request[TRADER].id, read_id(request), tree_size=size)))
+    return answer_json(or_not_found(await reader.proof(request[TRADER].id, read_id(request), tree_size=size)))
 
 
 async def show_checkpoint(request: web.Request) -> web.Response:
     """The newest signed head of the trader's tree, to be kept where we cannot reach it."""
-    return answer_json(_found(await request.app[PARTS].reader.checkpoint(request[TRADER].id)))
+    return answer_json(or_not_found(await request.app[PARTS].reader.checkpoint(request[TRADER].id)))
 
 
 async def show_case(request: web.Request) -> web.Response:
     """A consignment with its documents, as far as this trader may see them."""
-    return answer_json(_found(await request.app[PARTS].reader.case(request[TRADER].id, read_id(request))))
-
-
-def _found(value: Found | None) -> Found:
-    if value is None:
-        raise not_found()
-    return value
+    return answer_json(or_not_found(await request.app[PARTS].reader.case(request[TRADER].id, read_id(request))))

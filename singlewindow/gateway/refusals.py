@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 from singlewindow.errors import TraderMistake
+
+Found = TypeVar("Found")
 
 
 class HttpRefusal(TraderMistake):
@@ -36,3 +38,10 @@ class MessageRefused(TraderMistake):
 def not_found() -> HttpRefusal:
     """What is not there, or is another trader's: nobody can tell which."""
     return HttpRefusal(404, "not-found", "there is no such thing, or it is not yours")
+
+
+def or_not_found(value: Found | None) -> Found:
+    """What was looked for. Raises HttpRefusal (404) where it is not there."""
+    if value is None:
+        raise not_found()
+    return value

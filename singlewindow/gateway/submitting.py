@@ -13,7 +13,7 @@ from singlewindow.gateway.deliveries import Delivery, judge_delivery, read_deliv
 from singlewindow.gateway.in_flight import Hold
 from singlewindow.gateway.negotiation import Form, choose_form
 from singlewindow.gateway.parts import IN_FLIGHT, METRICS, PARTS, TRADER, GatewayParts
-from singlewindow.gateway.refusals import HttpRefusal, not_found
+from singlewindow.gateway.refusals import HttpRefusal, or_not_found
 from singlewindow.gateway.verdicts import check_direction, find_foreign, refuse_untakable
 from singlewindow.gateway.waiting import await_settled, read_patience
 from singlewindow.gateway.xml_view import write_receipt
@@ -83,12 +83,9 @@ async def send_held(request: web.Request) -> web.Response:
     """POST /v1/declarations/{id}/send: let a held declaration go although documents are missing."""
     parts, trader, declaration = request.app[PARTS], request[TRADER].id, read_id(request)
     # looked for before it is locked: a stranger must neither hold it up nor see by the time that there is one
-    if await parts.reader.declaration(trader, declaration) is None:
-        raise not_found()
+    or_not_found(await parts.reader.declaration(trader, declaration))
     sent = await parts.tasks.send_held(trader, declaration)
-    view = await parts.reader.declaration(trader, declaration)
-    if view is None:
-        raise not_found()
+    view = or_not_found(await parts.reader.declaration(trader, declaration))
     if not sent:
         raise HttpRefusal(409, "not-held", f"the declaration is {view['status']}, and only a held one can be sent")
     return answer_json(view, status=202)
