@@ -68,6 +68,11 @@ def make_agency_password(folder: Path, agency: str) -> str:
     return made.decode().strip()
 
 
+def write_private(path: Path, content: bytes) -> None:
+    """A file that holds keys, in the place of one that may be there: whole or not at all, and its owner's alone."""
+    _write_draft(path, content, 0o600).replace(path)
+
+
 def load_public_key(path: Path) -> Ed25519PublicKey:
     """The key that verifies receipts. Raises ConfigurationError when the file is missing or of another kind."""
     try:
@@ -86,14 +91,18 @@ def _new_private_key() -> bytes:
 def _once(path: Path, make: Callable[[], bytes], *, mode: int = 0o600) -> bytes:
     """The file's content; a missing one is written beside it and linked into place, so that no half file is seen."""
     if not path.exists():
-        content = make()
-        draft = path.with_name(f".{path.name}.{os.getpid()}")
-        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode)
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
+        draft = _write_draft(path, make(), mode)
         with suppress(FileExistsError):
             os.link(draft, path)
         draft.unlink()
     return path.read_bytes()
+
+
+def _write_draft(path: Path, content: bytes, mode: int) -> Path:
+    """What is to take a file's place, beside it under a name of its own: whole, and on the disk."""
+    draft = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
+    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    return draft

@@ -26,7 +26,7 @@ from singlewindow.engines.embedded import Engines, data_dir_held, prepare_engine
 from singlewindow.engines.ready_pipe import ReadyPipe
 from singlewindow.engines.supervisor import Supervisor
 from singlewindow.errors import ConfigurationError
-from singlewindow.keys import keys_folder, load_keys, make_agency_password
+from singlewindow.keys import keys_folder, load_keys, make_agency_password, write_private
 from singlewindow.ledger.migrating import migrate
 from singlewindow.settings import PREFIX, Settings, load_settings
 from singlewindow.wiring import open_ledger
@@ -176,17 +176,8 @@ async def _prepare_ledger(chain: Chain) -> dict[str, str]:
             "api_key": await ledger.traders.create_key(trader, ["submit", "read"]),
             "operator_key": await ledger.traders.create_key(trader, ["submit", "read", "operate"]),
         }
-    _write_private(stored, json.dumps(keys))
+    write_private(stored, json.dumps(keys).encode())
     return keys
-
-
-def _write_private(path: Path, text: str) -> None:
-    """A file that holds keys, whole or not at all: it is read by whoever comes next."""
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
-    draft.unlink(missing_ok=True)
-    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-        file.write(text)
-    draft.replace(path)
 
 
 def _listener(listen: str) -> socket.socket:
@@ -244,7 +235,7 @@ def _announce(console: Console, chain: Chain, keys: Mapping[str, str], ready_fil
         "agencies": {agency: f"{chain.agencies_url}/{agency}?wsdl" for agency in AGENCIES},
     }
     if ready_file is not None:
-        _write_private(ready_file, json.dumps(ready, indent=2) + "\n")
+        write_private(ready_file, json.dumps(ready, indent=2).encode() + b"\n")
     console.print(f"\n[bold]singlewindow[/bold] is ready at [bold]{chain.url}[/bold]")
     console.print(f"key       {keys['api_key']}\noperator  {keys['operator_key']}\n")
     console.print("File a four-leg export declaration and wait for its release:\n")
