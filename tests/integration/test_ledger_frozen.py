@@ -68,32 +68,32 @@ async def write_for_ever(database: Database, told: list[str]) -> None:
             told.append("away")
 
 
+@asynccontextmanager
+async def working(database: Database, told: list[str]) -> AsyncIterator[None]:
+    """A worker from its first transaction on, told to end when the block is left: it must."""
+    worker = asyncio.create_task(write_for_ever(database, told))
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        while not told:
+            await asyncio.sleep(0.005)
+    yield
+    worker.cancel()
+    await asyncio.wait({worker}, timeout=PATIENCE_SECONDS)
+    assert worker.cancelled()
+
+
 async def test_a_worker_that_is_told_to_end_while_postgresql_is_silent_ends(database_url: str) -> None:
     told: list[str] = []
-    async with wired(database_url) as (wire, database):
-        working = asyncio.create_task(write_for_ever(database, told))
-        async with asyncio.timeout(PATIENCE_SECONDS):
-            while not told:
-                await asyncio.sleep(0.005)
+    async with wired(database_url) as (wire, database), working(database, told):
         wire.cut()
-        working.cancel()
-        await asyncio.wait({working}, timeout=PATIENCE_SECONDS)
-        assert working.cancelled()
 
 
 async def test_who_is_not_told_to_end_hears_that_it_is_away_and_goes_on(database_url: str) -> None:
     told: list[str] = []
-    async with wired(database_url) as (wire, database):
-        working = asyncio.create_task(write_for_ever(database, told))
+    async with wired(database_url) as (wire, database), working(database, told):
         async with asyncio.timeout(PATIENCE_SECONDS):
-            while not told:
-                await asyncio.sleep(0.005)
             wire.cut()
             while "away" not in told:
                 await asyncio.sleep(0.005)
             wire.mend()
             while told[-1] != "begun":
                 await asyncio.sleep(0.005)
-        working.cancel()
-        await asyncio.wait({working}, timeout=PATIENCE_SECONDS)
-        assert working.cancelled()

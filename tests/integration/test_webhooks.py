@@ -3,97 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-import gzip
-import json
-import socket
-import threading
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
-from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
 from aiohttp import web
-from structlog.testing import capture_logs
 
 from singlewindow.ledger.deliveries import Outcome
-from singlewindow.messages.identifiers import Clock
-from singlewindow.messages.webhook_signatures import SignatureInvalid, read_secret, verify_delivery
 from singlewindow.queue.delivering import SCHEDULE_SECONDS, VISIBILITY_SECONDS, Deliverer
 from singlewindow.queue.posting import ANSWER_BYTES, Poster
-from tests.integration.gateway_stage import GatewayStage, gateway_stage, order, until
-from tests.integration.webhook_receiver import Received, Receiver, webhook_receiver
-
-DAY = 86_400
-
-
-@dataclass
-class Stage:
-    """A gateway, a deliverer whose time a test moves, and a receiver."""
-
-    gateway: GatewayStage
-    deliverer: Deliverer
-    receiver: Receiver
-    clock: Clock
-
-    async def call(self, method: str, path: str, body: Any = None, *, key: str | None = None) -> tuple[int, Any]:
-        """Status and JSON of one request."""
-        headers = {"Authorization": f"Bearer {key}"} if key else {}
-        async with self.gateway.client.request(method, path, json=body, headers=headers) as response:
-            content = await response.read()
-        return response.status, json.loads(content) if content else None
-
-    async def register(self, **fields: Any) -> dict[str, Any]:
-        """An endpoint at the receiver, with its secret."""
-        status, made = await self.call("POST", "/v1/webhooks", {"url": self.receiver.url} | fields)
-        assert status == 201, made
-        webhook: dict[str, Any] = made
-        return webhook
-
-    async def file(self) -> str:
-        """File an order and match it: several events of one declaration; its id."""
-        response = await self.gateway.submit(order())
-        receipt = json.loads(await response.read())
-        await self.gateway.match_all()
-        return str(receipt["declarations"][0]["id"])
-
-    async def deliver(self, *, after_seconds: float = 0.0) -> None:
-        """Let this time pass, then one pass and everything it started."""
-        self.clock.offset_seconds += after_seconds
-        await self.deliverer.pass_once()
-        await self.deliverer.finish_lanes()
-
-    async def log(self, webhook: dict[str, Any], query: str = "") -> list[dict[str, Any]]:
-        """The endpoint's deliveries, newest first."""
-        _, page = await self.call("GET", f"/v1/webhooks/{webhook['id']}/deliveries?limit=200{query}")
-        deliveries: list[dict[str, Any]] = page["deliveries"]
-        return deliveries
-
-    async def feed(self) -> list[dict[str, Any]]:
-        """The trader's events."""
-        _, page = await self.call("GET", "/v1/events?limit=1000")
-        events: list[dict[str, Any]] = page["events"]
-        return events
-
-    def verify(self, received: Received, secret: str) -> None:
-        """Check a request as its receiver would."""
-        verify_delivery(received.headers, received.body, read_secret(secret), now=self.clock.time())
-
-
-@asynccontextmanager
-async def opened_stage(database_url: str, **settings: Any) -> AsyncIterator[Stage]:
-    async with gateway_stage(database_url, **settings) as gateway, webhook_receiver() as receiver:
-        deliveries = gateway.parts.deliveries
-        clock = deliveries._clock
-        deliverer = Deliverer(deliveries, Poster(private=True), clock, draw=lambda low, _: low)
-        try:
-            yield Stage(gateway, deliverer, receiver, clock)
-        finally:
-            await deliverer.stop()
-            # the tests of this module share a database, and another test's receiver may get this one's port
-            async with gateway.database.connection() as connection:
-                await connection.execute("UPDATE webhook SET deleted_at = now()")
+from tests.integration.gateway_stage import until
+from tests.integration.webhook_stage import DAY, Stage, opened_stage
 
 
 @pytest.fixture
@@ -265,31 +185,6 @@ async def test_two_deliverers_send_nothing_twice(stage: Stage) -> None:
     assert sorted(stage.receiver.numbers()) == [event["seq"] for event in await stage.feed()]
 
 
-async def test_after_a_rotation_both_secrets_sign_until_the_overlap_ends(stage: Stage) -> None:
-    webhook = await stage.register(types=["state"])
-    status, rotated = await stage.call("POST", f"/v1/webhooks/{webhook['id']}/rotate", {"overlap_seconds": 3600})
-    assert status == 201
-    assert rotated["secret"] != webhook["secret"]
-    await stage.file()
-    await stage.deliver()
-    for secret in (webhook["secret"], rotated["secret"]):
-        stage.verify(stage.receiver.got[-1], secret)
-    await stage.file()
-    await stage.deliver(after_seconds=3601)
-    stage.verify(stage.receiver.got[-1], rotated["secret"])
-    with pytest.raises(SignatureInvalid):
-        stage.verify(stage.receiver.got[-1], webhook["secret"])
-
-
-async def test_a_leaked_secret_can_be_ended_at_once(stage: Stage) -> None:
-    webhook = await stage.register()
-    _, rotated = await stage.call("POST", f"/v1/webhooks/{webhook['id']}/rotate", {"overlap_seconds": 0})
-    await stage.call("POST", f"/v1/webhooks/{webhook['id']}/test")
-    await stage.deliver(after_seconds=0.01)
-    stage.verify(stage.receiver.got[-1], rotated["secret"])
-    assert len(stage.receiver.got[-1].headers["webhook-signature"].split()) == 1
-
-
 async def test_a_test_event_goes_the_way_of_all_others(stage: Stage) -> None:
     webhook = await stage.register(types=["state"])
     status, made = await stage.call("POST", f"/v1/webhooks/{webhook['id']}/test")
@@ -356,112 +251,6 @@ async def test_only_the_types_asked_for_are_delivered(stage: Stage) -> None:
     assert len(expected) < len(await stage.feed())
 
 
-async def test_a_deleted_endpoint_gets_nothing_more(stage: Stage) -> None:
-    webhook = await stage.register()
-    stage.receiver.answer = lambda _: 500
-    await stage.file()
-    await stage.deliver()
-    met = len(stage.receiver.got)
-    assert (await stage.call("DELETE", f"/v1/webhooks/{webhook['id']}"))[0] == 204
-    await stage.file()
-    await stage.deliver(after_seconds=DAY)
-    assert len(stage.receiver.got) == met
-    for method, path in (("GET", ""), ("DELETE", ""), ("GET", "/deliveries"), ("POST", "/test")):
-        assert (await stage.call(method, f"/v1/webhooks/{webhook['id']}{path}"))[0] == 404
-
-
-async def test_another_traders_endpoint_is_not_there(stage: Stage) -> None:
-    webhook = await stage.register()
-    _, made = await stage.call("POST", f"/v1/webhooks/{webhook['id']}/test")
-    stranger = await stage.gateway.make_trader()
-    path = f"/v1/webhooks/{webhook['id']}"
-    calls: list[tuple[str, str, Any]] = [
-        ("GET", path, None), ("PATCH", path, {"enabled": False}), ("DELETE", path, None),
-        ("POST", f"{path}/rotate", {}), ("POST", f"{path}/test", None), ("POST", f"{path}/replay?after=0", None),
-        ("GET", f"{path}/deliveries", None), ("POST", f"{path}/deliveries/{made['id']}/redeliver", None),
-    ]  # fmt: skip
-    for method, address, body in calls:
-        assert (await stage.call(method, address, body, key=stranger))[0] == 404, (method, address)
-    assert (await stage.call("GET", "/v1/webhooks", key=stranger))[1] == {"webhooks": []}
-    stage.verify((await _only(stage)), webhook["secret"])
-
-
-async def _only(stage: Stage) -> Received:
-    await stage.deliver()
-    (one,) = stage.receiver.got
-    return one
-
-
-async def test_a_secret_is_in_no_later_answer_no_log_and_no_row(stage: Stage) -> None:
-    with capture_logs() as logs:
-        webhook = await stage.register()
-        _, rotated = await stage.call("POST", f"/v1/webhooks/{webhook['id']}/rotate")
-        await stage.file()
-        await stage.deliver()
-        stage.receiver.answer = lambda _: 500
-        await stage.file()
-        await stage.deliver()
-        told = [await stage.call("GET", f"/v1/webhooks{path}") for path in ("", f"/{webhook['id']}")]
-        log = await stage.log(webhook)
-    async with stage.gateway.database.connection() as connection:
-        rows = await connection.fetch("SELECT * FROM webhook_secret")
-    for secret in (webhook["secret"], rotated["secret"]):
-        bare = secret.removeprefix("whsec_")
-        assert bare not in json.dumps([told, log, logs], default=str)
-        assert all(read_secret(secret) not in row["sealed"] for row in rows)
-
-
-async def test_a_trader_has_twenty_endpoints_at_most_however_many_ask_at_once(stage: Stage) -> None:
-    body = {"url": stage.receiver.url}
-    answers = await asyncio.gather(*(stage.call("POST", "/v1/webhooks", body) for _ in range(24)))
-    assert sorted(status for status, _ in answers) == [201] * 20 + [409] * 4
-
-
-@pytest.mark.parametrize(
-    "body",
-    [
-        {}, {"url": 1}, {"url": None}, [], {"url": "http://a/", "typs": []}, {"types": "state"}, {"types": ["A!"]},
-        {"description": 1}, {"description": "\x00"}, {"description": "x" * 201}, {"secret": "whsec_eA=="},
-    ],
-)  # fmt: skip
-async def test_a_registration_that_makes_no_sense_is_refused(stage: Stage, body: Any) -> None:
-    stated = {"url": stage.receiver.url, **body} if isinstance(body, dict) and body else body
-    status, problem = await stage.call("POST", "/v1/webhooks", stated)
-    assert (status, problem["code"]) in {(400, "bad-parameter"), (400, "bad-request")}
-
-
-@pytest.mark.parametrize(
-    "url",
-    ["http://example.com/", "https://[::ffff:127.0.0.1]/", "https://0x7f.1/", "https://localhost/", "file:///etc/hosts",
-     "https://user@example.com/", "https://example.com:22/", "https://169.254.169.254/"],
-)  # fmt: skip
-async def test_without_the_operators_leave_only_public_addresses_are_registered(database_url: str, url: str) -> None:
-    async with opened_stage(database_url) as stage:
-        status, problem = await stage.call("POST", "/v1/webhooks", {"url": url})
-        assert (status, problem["code"]) == (422, "webhook-address")
-
-
-async def test_names_that_do_not_answer_hold_nobody_else_up(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    let_go, system = threading.Event(), socket.getaddrinfo
-
-    def look_up(host: Any, *wanted: Any, **more: Any) -> Any:
-        if not str(host).endswith(".slow.example"):
-            return system(host, *wanted, **more)
-        let_go.wait(20)
-        raise socket.gaierror(socket.EAI_AGAIN, "no server answered")
-
-    monkeypatch.setattr(socket, "getaddrinfo", look_up)
-    async with opened_stage(database_url, webhook_private_addresses=False) as stage:
-        urls = [f"https://{number}.slow.example/" for number in range(40)]
-        flood = [asyncio.create_task(stage.call("POST", "/v1/webhooks", {"url": url})) for url in urls]
-        await asyncio.sleep(0.2)
-        response = await stage.gateway.submit(gzip.compress(order()), Content_Encoding="gzip")
-        assert response.status == 202
-        assert not any(one.done() for one in flood)
-        assert {status for status, _ in await asyncio.gather(*flood)} == {201, 409}
-        let_go.set()
-
-
 async def test_running_by_itself_it_delivers_at_a_wake_up_and_without_one(stage: Stage) -> None:
     await stage.register()
     stage.deliverer.start()
@@ -486,9 +275,3 @@ async def test_nothing_of_an_address_that_refuses_connections_is_lost(stage: Sta
     await stage.call("PATCH", f"/v1/webhooks/{webhook['id']}", {"url": stage.receiver.url})
     await stage.deliver(after_seconds=6)
     assert (await stage.log(webhook))[-1]["state"] == "delivered"
-
-
-async def test_reading_needs_the_scope_read_and_changing_the_scope_submit(stage: Stage) -> None:
-    reader = await stage.gateway.make_trader(scopes=["read"])
-    assert (await stage.call("GET", "/v1/webhooks", key=reader))[0] == 200
-    assert (await stage.call("POST", "/v1/webhooks", {"url": stage.receiver.url}, key=reader))[0] == 403
